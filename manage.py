@@ -1,0 +1,168 @@
+"""The admin's one command. Reads the configuration as the portal would; each problem is a sentence, not a traceback."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from portal.commands import explain, users
+from portal.config import ConfigError, load_config
+from portal.errors import StoreError
+
+ROOT = Path(__file__).parent
+_OTHER_SETTINGS = ("PORTAL_", "GOOGLE_OAUTH_", "GITHUB_OAUTH_", "FACEBOOK_OAUTH_")
+
+
+@click.group()
+def main() -> None:
+    """Run the portal."""
+
+
+main.add_command(explain)
+main.add_command(users)
+
+
+@main.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--port", default=8000, show_default=True, help="Port to listen on.")
+def run(host: str, port: int) -> None:
+    """Serve the portal with the providers of portal.toml and the environment."""
+    try:
+        config = load_config()
+    except ConfigError as error:
+        raise click.ClickException(str(error)) from None
+    _demand_free(port)
+    click.echo(f"Portal on {config.base_url or f'http://localhost:{port}'}  (Ctrl-C stops it)")
+    os.chdir(ROOT)
+    os.execv(sys.executable, _gunicorn(f"{host}:{port}"))  # noqa: S606 - no shell, and our own arguments
+
+
+@main.command()
+def tick() -> None:
+    """Do the regular work once, all of it: clear away sessions whose time is over."""
+    from portal.storage import open_store  # late, as in all commands: `demo` and `run` serve in other processes
+    from portal.sweep import Swept, clear_pending, walk
+
+    try:
+        store = open_store(load_config().store)
+        swept = Swept()
+        clear_pending(store, datetime.now(UTC))
+        with click.progressbar(length=100, label="Going over the sessions", hidden=not sys.stdout.isatty()) as percent:
+            for swept in walk(store, datetime.now(UTC)):
+                percent.update(round(swept.share * 100) - percent.pos)
+    except (ConfigError, StoreError) as error:
+        raise click.ClickException(str(error)) from None
+    store.close()
+    click.echo(f"{swept.seen} sessions seen, {swept.deleted} deleted")
+
+
+@main.command()
+@click.option("--port", default=8000, show_default=True, help="Port of the portal.")
+@click.option("--sandbox-port", default=8001, show_default=True, help="Port of the stand-in providers.")
+def demo(port: int, sandbox_port: int) -> None:
+    """Serve the portal with stand-in providers, its own database and throw-away keys."""
+    _demand_free(port)
+    _demand_free(sandbox_port)
+    # Facebook excuses http for `localhost` only; the other name makes the sandbox another site, as providers are.
+    home, sandbox = f"http://localhost:{port}", f"http://127.0.0.1:{sandbox_port}"
+    environment = _demo_environment(home, sandbox)
+    stand_ins = [sys.executable, "-m", "providers.sandbox", "--port", str(sandbox_port), "--redirect-base", home]
+    portal = [*_gunicorn(f"127.0.0.1:{port}"), "--log-level", "warning"]
+    with _running(stand_ins, environment) as first, _running(portal, environment) as second:
+        if not _answer(port, sandbox_port, while_alive=(first, second)):
+            raise click.ClickException("the demo did not start; what went wrong stands above")
+        click.echo(
+            f"\n  Portal is on {home}\n\n"
+            "  Press a button, pick Ada, and look at your account. Sign out, come back with the same button: it is\n"
+            "  still you. The providers are stand-ins on this machine, the keys in instance/ are throw-away.\n"
+            "  Ctrl-C stops everything.\n"
+        )
+        with contextlib.suppress(KeyboardInterrupt):
+            while first.poll() is None and second.poll() is None:
+                time.sleep(0.2)
+
+
+def _demo_environment(home: str, sandbox: str) -> dict[str, str]:
+    """The environment without any real credentials, and with the stand-ins' instead."""
+    from providers.sandbox import settings  # late: nothing of the sandbox is loaded where real people sign in
+
+    instance = ROOT / "instance"
+    instance.mkdir(mode=0o700, exist_ok=True)
+    nothing = instance / "demo.toml"
+    nothing.write_text("# `manage.py demo` sets everything through the environment.\n")
+    environment = {key: value for key, value in os.environ.items() if not key.startswith(_OTHER_SETTINGS)}
+    environment |= {
+        "PORTAL_CONFIG": str(nothing),
+        "PORTAL_BASE_URL": home,
+        "PORTAL_STORE": os.environ.get("PORTAL_STORE", "sqlite:///instance/demo.db"),
+    }
+    for name, values in settings(sandbox).items():
+        for key, value in values.items():
+            environment[f"PORTAL_PROVIDERS__{name}__{key}".upper()] = value
+    return environment
+
+
+def _gunicorn(bind: str) -> list[str]:
+    return [sys.executable, "-m", "gunicorn", "portal:create_app()", "--bind", bind]
+
+
+def _demand_free(port: int) -> None:
+    for family, host in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")):
+        with socket.socket(family) as probe:
+            probe.settimeout(1)
+            if probe.connect_ex((host, port)) == 0:
+                raise click.ClickException(
+                    f"port {port} is in use: something else answers there; stop it and try again "
+                    f"(`lsof -i :{port}` tells what it is)"
+                )
+
+
+@contextlib.contextmanager
+def _running(command: Sequence[str], environment: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    # A session of its own, so that Ctrl-C reaches this process alone, which then stops both in order.
+    process = subprocess.Popen(command, cwd=ROOT, env=environment, start_new_session=True)  # noqa: S603
+    try:
+        yield process
+    finally:
+        process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(5)
+        except subprocess.TimeoutExpired:
+            process.kill()
+
+
+def _answer(*ports: int, while_alive: Sequence[subprocess.Popen[bytes]]) -> bool:
+    """Whether all ports answer HTTP before something dies or 20 seconds are over."""
+    ends = time.monotonic() + 20
+    waiting = list(ports)
+    while waiting and time.monotonic() < ends and all(process.poll() is None for process in while_alive):
+        connection = http.client.HTTPConnection("127.0.0.1", waiting[0], timeout=1)
+        try:
+            connection.request("GET", "/", headers={"Host": f"localhost:{waiting[0]}"})
+            connection.getresponse()
+            waiting.pop(0)
+        except OSError:  # gunicorn listens before its worker has come up
+            time.sleep(0.05)
+        finally:
+            connection.close()
+    return not waiting
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, _interrupt)  # a service manager's stop ends the children as Ctrl-C does
+    main()

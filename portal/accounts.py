@@ -1,0 +1,354 @@
+"""Carries the decisions of a sign-in out: one look-up, one decision, one commit. It knows no HTTP and no cookie.
+
+A sign-in is no read-write transaction. It reads, decides and commits inserts; where somebody else was quicker the
+commit changes nothing, and everything is read and decided again (T39, T94). What changes the set of a user's
+identities is in `portal.membership`.
+"""
+
+from __future__ import annotations
+
+import secrets
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import assert_never
+
+from portal.crypto import TokenCipher
+from portal.errors import AlreadyExists, CommitUnknown, Contended, NotFound, StoreError
+from portal.linking import Ask, Confirm, Facts, Link, Owner, Policy, Purpose, Reason, Refuse, SignIn, SignUp, decide
+from portal.membership import Membership
+from portal.models import Email, OAuth, Pending, Session, Token, User
+from portal.pending import make_pending, open_pending, pending_id
+from portal.records import Arrival, Records, Seat, email_id, make_user_id
+from portal.storage import Delete, Insert, Mutation, Store, Update
+
+TRIES = 10
+PATIENCE = 4.0  # seconds for the store calls of one request together (T93)
+IDLE = timedelta(days=14)
+SEEN_EVERY = timedelta(minutes=15)
+
+
+@dataclass(frozen=True, slots=True)
+class Browser:
+    """What a browser's session cookie claims; nothing of it is proved yet."""
+
+    user_id: str
+    session_id: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Intent:
+    """What a flow was begun for, and what the portal knows of the provider and the browser it came back to.
+
+    `user_id` and `epoch` are those of whoever pressed the button to link or prove. `pending_id` names the record of a
+    recovery link, or of the identity that waits for this sign-in to prove an old way in.
+    """
+
+    purpose: Purpose = Purpose.SIGN_IN
+    user_id: str | None = None
+    epoch: int | None = None
+    pending_id: str | None = None
+    provider_on: bool = True
+    vouches: bool = True
+    used_another: bool = False
+    policy: Policy = Policy.ASK
+
+
+@dataclass(frozen=True, slots=True)
+class SignedIn:
+    """A user with the live session that says so: `new` if this made the user, `linked` if it added the identity."""
+
+    user: User
+    session: Session
+    new: bool = False
+    linked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """The identity waits for the person's answer; whoever holds `secret` may give it. `purpose` as in Pending."""
+
+    secret: str
+    purpose: str
+
+
+@dataclass(frozen=True, slots=True)
+class LinkedIdentity:
+    """One of a user's identities as the account page shows it."""
+
+    oauth: OAuth
+    token: Token
+
+
+class Accounts:
+    """Who is who, over one store."""
+
+    def __init__(
+        self, store: Store, cipher: TokenCipher, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
+        self._store = store
+        self._cipher = cipher
+        self._now = now
+        self._records = Records(cipher, now)
+        self.membership = Membership(store, self._records)
+
+    def arrive(
+        self, arrival: Arrival, seat: Seat, intent: Intent, browser: Browser | None
+    ) -> SignedIn | Waiting | Refuse:
+        """Decide on an identity that came back from a provider, and do it. Raises StoreError."""
+        return self._settle(arrival, seat, intent, browser, confirmed=None)
+
+    def create(self, secret: str, seat: Seat, intent: Intent, browser: Browser | None) -> SignedIn | Waiting | Refuse:
+        """The person has said that they are new here: sign the identity up that waits. Raises StoreError."""
+        arrival = self.get_waiting(secret, "sign-up")
+        if arrival is None:
+            return Refuse(Reason.NOT_FOUND)
+        return self._settle(arrival, seat, intent, browser, confirmed=pending_id(secret))
+
+    def get_waiting(self, secret: str, purpose: str, user: User | None = None) -> Arrival | None:
+        """The identity that waits for an answer, of `user` where it is one's to give; None if there is none (any more).
+        Raises StoreError."""
+        (pending,) = self._store.look_up(Pending.key_of(pending_id(secret)))
+        if pending is not None and pending.user_id != (user.id if user else None):
+            return None  # somebody else's question, planted in this browser
+        return open_pending(pending, purpose, cipher=self._cipher, now=self._now())
+
+    def get_signed_in(self, browser: Browser) -> SignedIn | None:
+        """The user and live session a browser's claim stands for, in one look-up; None if it stands for none.
+
+        Notes that the session was seen, at most every quarter of an hour. Raises StoreError.
+        """
+        user, session = self._store.look_up(User.key_of(browser.user_id), Session.key_of(browser.session_id))
+        if user is None or session is None or not self._is_live(session, user):
+            return None
+        if self._now() - session.seen >= SEEN_EVERY:
+            session = replace(session, seen=self._now())
+            try:
+                self._store.commit(Update(session))
+            except NotFound:  # ended in another tab this very moment
+                return None
+            except StoreError:  # who was just read to be signed in isn't turned away because that can't be noted
+                pass
+        return SignedIn(user, session)
+
+    def has_arrived(self, browser: Browser, flow: str) -> bool:
+        """Whether this browser's live session was made by this flow (T06). Raises StoreError."""
+        signed_in = self.get_signed_in(browser)
+        return signed_in is not None and signed_in.session.flow == flow
+
+    def is_fresh(self, signed_in: SignedIn) -> bool:
+        """Whether the sign-in was recent enough for what can't be undone (T47)."""
+        return self._now() < signed_in.session.fresh_until
+
+    def sign_out(self, signed_in: SignedIn) -> None:
+        """End this one session, at once (T55). Raises StoreError."""
+        user, session = signed_in.user, signed_in.session
+        self._store.commit(Delete(session.key), Insert(self._records.event(user.id, "signed-out", session.id)))
+
+    def list_identities(self, user: User) -> list[LinkedIdentity]:
+        """The user's identities, in the order they were linked, in one look-up. Raises StoreError."""
+        oauth_keys = [OAuth.key_of(oauth_id) for oauth_id in user.oauths]
+        token_keys = [Token.key_of(oauth_id) for oauth_id in user.oauths]
+        found = self._store.list_at([*oauth_keys, *token_keys])
+        tokens = {record.oauth_id: record for record in found if isinstance(record, Token)}
+        return [
+            LinkedIdentity(record, tokens[record.id])
+            for record in found
+            if isinstance(record, OAuth) and record.user_id == user.id and record.id in tokens
+        ]
+
+    def _settle(
+        self, arrival: Arrival, seat: Seat, intent: Intent, browser: Browser | None, *, confirmed: str | None
+    ) -> SignedIn | Waiting | Refuse:
+        """`confirmed` names the Pending whose page the person has answered."""
+        user_id = make_user_id()  # before the first try, so that a try that was applied unseen is found again
+        ends = time.monotonic() + PATIENCE
+        for attempt in range(TRIES):
+            if attempt and (done := self._applied_unseen(seat)):
+                return done
+            try:
+                return self._try(arrival, seat, intent, browser, confirmed, user_id)
+            except (AlreadyExists, NotFound, CommitUnknown, Contended):  # somebody was quicker, or nobody can say
+                if time.monotonic() > ends:
+                    break
+        raise Contended("a sign-in was overtaken at every try")
+
+    def _try(
+        self, arrival: Arrival, seat: Seat, intent: Intent, browser: Browser | None, confirmed: str | None, user_id: str
+    ) -> SignedIn | Waiting | Refuse:
+        known = self._look_up(arrival, browser)
+        meant = self._meant(intent, known)
+        decision = decide(
+            Facts(
+                purpose=intent.purpose,
+                provider_on=intent.provider_on,
+                owner=known.owner,
+                signed_in=known.signed_in,
+                meant=meant.id if meant else None,
+                # A recovery link is itself the yes of whoever gave it; there is no account page to confirm on.
+                confirmed=confirmed is not None or intent.purpose is Purpose.RECOVER,
+                address_owner=self._address_owner(intent, known) if arrival.is_verified else None,
+                authoritative=arrival.is_authoritative,
+                # Who came to prove an old way in, and has none, said that they have been here before: ask, make nobody.
+                used_another=intent.used_another or bool(intent.pending_id) or known.hinted,
+                vouches=intent.vouches,
+                policy=intent.policy,
+            )
+        )
+        match decision:
+            case Refuse():
+                return decision
+            case Ask():
+                return self._wait(arrival, "sign-up", None)
+            case Confirm():
+                return self._wait(arrival, "link", meant)
+            case Link(target):
+                spends = intent.pending_id if intent.purpose is Purpose.RECOVER else None
+                linked = self.membership.link(
+                    arrival, user_id=target, epoch=None, seat=seat, purpose=intent.purpose, pending_id=spends
+                )
+                return linked if isinstance(linked, Refuse) else SignedIn(*linked, linked=True)
+            case SignUp():
+                result, mutations = self._sign_up(arrival, seat, user_id, known)
+            case SignIn():
+                result, mutations = self._sign_in(arrival, seat, known)
+            case _:
+                assert_never(decision)
+        if confirmed is not None:
+            mutations.append(Delete(Pending.key_of(confirmed)))
+        self._store.commit(*mutations)
+        return result
+
+    def _look_up(self, arrival: Arrival, browser: Browser | None) -> _Known:
+        # Without a cookie or an address a key that no record has stands in: the round trip stays one, the shape too.
+        oauth, token, email, hint, session, visitor = self._store.look_up(
+            OAuth.key_of(arrival.oauth_id),
+            Token.key_of(arrival.oauth_id),
+            Email.key_of(arrival.email_id or "-"),
+            Email.key_of(arrival.hint_id or "-"),
+            Session.key_of(browser.session_id if browser else "-"),
+            User.key_of(browser.user_id if browser else "-"),
+        )
+        live = session is not None and visitor is not None and self._is_live(session, visitor)
+        user = visitor
+        if oauth is not None and (user is None or user.id != oauth.user_id):
+            (user,) = self._store.look_up(User.key_of(oauth.user_id))
+        if oauth is not None and (user is None or token is None):
+            raise NotFound  # the three come and go together; a gap means that somebody wrote between two reads
+        return _Known(
+            email=email,
+            hinted=hint is not None,
+            token=token,
+            user=user if oauth is not None else None,
+            session=session if live else None,
+            visitor=visitor if live else None,
+        )
+
+    def _meant(self, intent: Intent, known: _Known) -> User | None:
+        """The user for whom the flow was begun, if nothing about them has changed since."""
+        match intent.purpose:
+            case Purpose.SIGN_IN:
+                return None
+            case Purpose.LINK | Purpose.PROVE:
+                visitor = known.visitor
+                return visitor if visitor and (visitor.id, visitor.epoch) == (intent.user_id, intent.epoch) else None
+            case Purpose.RECOVER:
+                return self.membership.get_recovering(intent.pending_id)
+            case _:
+                assert_never(intent.purpose)
+
+    def _address_owner(self, intent: Intent, known: _Known) -> Owner | None:
+        if known.email is None:
+            return None
+        if intent.policy is not Policy.LINK or known.user is not None:
+            return Owner(known.email.user_id, "active")  # only that there is somebody matters then; no look-up for more
+        (user,) = self._store.look_up(User.key_of(known.email.user_id))
+        return Owner(user.id, user.status) if user and known.email.oauth_id in user.oauths else None
+
+    def _wait(self, arrival: Arrival, purpose: str, user: User | None) -> Waiting:
+        secret = secrets.token_urlsafe(32)
+        pending = make_pending(secret, purpose, arrival, cipher=self._cipher, now=self._now(), user=user)
+        self._store.commit(Insert(pending))
+        return Waiting(secret, purpose)
+
+    def _applied_unseen(self, seat: Seat) -> SignedIn | None:
+        (session,) = self._store.look_up(Session.key_of(seat.session_id))
+        if session is None:
+            return None
+        (user,) = self._store.look_up(User.key_of(session.user_id))
+        return SignedIn(user, session) if user else None
+
+    def _sign_up(self, arrival: Arrival, seat: Seat, user_id: str, known: _Known) -> tuple[SignedIn, list[Mutation]]:
+        user = self._records.user(user_id, arrival)
+        session = self._records.session(user, arrival.oauth_id, seat)
+        mutations: list[Mutation] = [
+            Insert(user),
+            Insert(self._records.oauth(user_id, arrival)),
+            Insert(self._records.token(user_id, arrival, version=1)),
+            Insert(session),
+            Insert(self._records.event(user_id, "signed-up", session.id, arrival)),
+        ]
+        email = self._records.email(user_id, arrival)
+        if email is not None and known.email is None:
+            mutations.append(Insert(email))
+        return SignedIn(user, session, new=True), mutations
+
+    def _sign_in(self, arrival: Arrival, seat: Seat, known: _Known) -> tuple[SignedIn, list[Mutation]]:
+        user, token = known.user, known.token
+        assert user is not None and token is not None  # noqa: S101, PT018 - `_look_up` saw to it
+        session = self._records.session(user, arrival.oauth_id, seat)
+        mutations: list[Mutation] = [
+            Insert(session),
+            Insert(self._records.event(user.id, "signed-in", session.id, arrival)),
+            Update(self._records.token(user.id, arrival, version=token.version + 1)),
+        ]
+        if known.session is not None:
+            mutations.append(Delete(known.session.key))  # this browser's old session; a new one at every sign-in (T52)
+        mutations += self._follow_address(user.id, token, arrival, known)
+        return SignedIn(user, session), mutations
+
+    def _follow_address(self, user_id: str, token: Token, arrival: Arrival, known: _Known) -> list[Mutation]:
+        """Let the Email be of the address that the Token says from now on. It is found again by nothing else when the
+        identity goes, and an address that somebody gave up may be another person's soon."""
+        mutations: list[Mutation] = []
+        before = email_id(token.email, verified=token.email_verified)
+        if before is not None and before != arrival.email_id:
+            (old,) = self._store.look_up(Email.key_of(before))
+            if old is not None and old.oauth_id == arrival.oauth_id:
+                mutations.append(Delete(old.key))
+        email = self._records.email(user_id, arrival)
+        if email is not None and known.email is None:
+            mutations.append(Insert(email))
+        return mutations
+
+    def _is_live(self, session: Session, user: User) -> bool:
+        now = self._now()
+        return (
+            session.user_id == user.id
+            and session.epoch == user.epoch
+            and session.oauth_id in user.oauths  # a sign-in beside the unlinking of its identity is dead (T105)
+            and user.status == "active"
+            and now < session.expires
+            and now - session.seen < IDLE
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Known:
+    """What the store said of an arrival. `user` is the identity's owner, `visitor` who is signed in, by `session`."""
+
+    email: Email | None  # under the key that the arrival's address would have
+    hinted: bool  # whether somebody here said, unproved, that the address is theirs
+    token: Token | None
+    user: User | None
+    session: Session | None
+    visitor: User | None
+
+    @property
+    def owner(self) -> Owner | None:
+        return Owner(self.user.id, self.user.status) if self.user else None
+
+    @property
+    def signed_in(self) -> str | None:
+        return self.visitor.id if self.visitor else None

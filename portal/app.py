@@ -1,0 +1,167 @@
+"""`Portal`, a Flask extension, and `create_app()`, the standalone portal made of it. They only join."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from contextlib import ExitStack
+from urllib.parse import urlsplit
+
+from flask import Blueprint, Flask, Response, g, redirect, request, url_for
+from flask.typing import ResponseReturnValue
+from werkzeug.exceptions import SecurityError
+
+import providers
+from portal.accounts import Accounts
+from portal.backchannel import BackChannel
+from portal.config import Config, ConfigError, Problem, load_config
+from portal.crypto import TokenCipher, derive_key
+from portal.flow import Flows
+from portal.logs import drop_queries_from_access_log, log, quiet_libraries
+from portal.parts import Parts
+from portal.readiness import Readiness
+from portal.security import add_headers
+from portal.sessions import Sessions, make_login_manager
+from portal.storage import Store, open_store
+from portal.storage.budget import request_budget
+from portal.views import errors, is_for_machines, make_blueprint
+from providers.base import Provider
+
+LARGEST_BODY = 64 * 1024  # bytes; our forms need less than one (T27)
+LOOPBACK = {"localhost", "127.0.0.1", "::1"}
+_PORT = re.compile(r":\d*$")
+
+
+class Portal:
+    """The extension: adds the portal's blueprint and `extensions["portal"]` to an application, and nothing else."""
+
+    def __init__(self, app: Flask | None = None, config: Config | None = None, *, store: Store | None = None) -> None:
+        """`config` is read from its sources where absent, `store` opened as configured."""
+        self._config = config
+        self._store = store
+        if app is not None:
+            self.init_app(app)
+
+    def init_app(self, app: Flask, *, owns_app: bool = False) -> Parts:
+        """Join the portal to an application. Opens no store and asks no provider. Raises ConfigError."""
+        config = self._config or load_config()
+        quiet_libraries()
+        if config.needs_insecure_transport:  # every plain address is loopback: the configuration saw to it (T30)
+            os.environ["OAUTHLIB_INSECURE_TRANSPORT"] = "1"
+        prefix, secure = ("", False) if config.development else ("__Host-", True)
+        store = self._store or open_store(config.store)
+        cipher = TokenCipher(config.token_keys)
+        accounts = Accounts(store, cipher)
+        parts = Parts(
+            config=config,
+            providers=_load_providers(config),
+            store=store,
+            accounts=accounts,
+            sessions=Sessions(accounts, prefix=prefix, secure=secure),
+            flows=Flows(config.secret_keys, prefix=prefix, secure=secure),
+            backchannel=BackChannel(),
+            readiness=Readiness(store, cipher),
+            csrf_keys=tuple(derive_key(key, "csrf token").hex() for key in config.secret_keys),
+            owns_app=owns_app,
+        )
+        app.extensions["portal"] = parts
+        blueprint = make_blueprint(parts.providers.values())
+        _give_store_budgets(blueprint)
+        app.register_blueprint(blueprint)
+        if not parts.providers:
+            log.warning(
+                "no provider is configured: write client_id and client_secret of one into portal.toml, "
+                "under [providers.github] for instance"
+            )
+        return parts
+
+
+def create_app(config: Config | None = None, *, store: Store | None = None) -> Flask:
+    """The standalone portal. Raises ConfigError with every problem of the configuration at once."""
+    app = Flask("portal", static_folder=None)
+    app.config.update(MAX_CONTENT_LENGTH=LARGEST_BODY, MAX_FORM_MEMORY_SIZE=LARGEST_BODY, MAX_FORM_PARTS=50)
+    parts = Portal(config=config, store=store).init_app(app, owns_app=True)
+    config = parts.config
+    _set_flask_session(app, config)
+    hosts = LOOPBACK if config.development else {urlsplit(config.origin or "").hostname}
+    manager = make_login_manager(parts.sessions)
+    manager.unauthorized_handler(_ask_to_sign_in)
+    manager.init_app(app)
+    # A cookie of this name would keep our loader from being asked, so nobody may guess it.
+    app.config["REMEMBER_COOKIE_NAME"] = f"unused-{secrets.token_hex(16)}"
+    errors.register_app_wide(app)
+    drop_queries_from_access_log()
+
+    @app.before_request
+    def at_its_own_host() -> ResponseReturnValue | None:
+        """Refuse a foreign Host before any view (T28). Flask's TRUSTED_HOSTS would refuse the probes as well.
+
+        In development, `127.0.0.1` and `localhost` are one machine but two sites: cookies of one aren't sent to the
+        other, and a sign-in begun here would end there without its flow.
+        """
+        if is_for_machines(request.endpoint):
+            return None
+        if _PORT.sub("", request.host.lower()).strip("[]") not in hosts:
+            raise SecurityError(f"Host {request.host!r} is not ours")
+        elsewhere = config.origin is not None and request.host != urlsplit(config.origin).netloc
+        if config.development and elsewhere and request.method == "GET":
+            return redirect(f"{config.origin}{request.full_path.rstrip('?')}", 302)
+        return None
+
+    @app.after_request
+    def everywhere(response: Response) -> Response:
+        if "Content-Security-Policy" not in response.headers:
+            add_headers(response, https=not config.development, starts_dance=False)
+        return response
+
+    return app
+
+
+def _give_store_budgets(blueprint: Blueprint) -> None:
+    """Each of our requests has so many seconds for all its store calls together, and none is left to the next (T93)."""
+
+    @blueprint.before_request
+    def begin() -> None:
+        g.portal_budget = stack = ExitStack()
+        stack.enter_context(request_budget())
+
+    @blueprint.teardown_request
+    def end(_: BaseException | None) -> None:
+        if "portal_budget" in g:
+            g.pop("portal_budget").close()
+
+
+def _load_providers(config: Config) -> dict[str, Provider]:
+    """The providers that are on. What a provider's module refuses is a problem of the configuration like any other."""
+    loaded, problems = {}, []
+    for name, entry in config.providers.items():
+        try:
+            loaded[name] = providers.load(name, entry.settings())
+        except (ValueError, LookupError, ImportError) as error:
+            wrong = f"can't be used: {error}"
+            problems.append(
+                Problem(f"providers.{name}", "portal.toml or the environment", wrong, "what the README lists")
+            )
+    if problems:
+        raise ConfigError(problems)
+    return loaded
+
+
+def _set_flask_session(app: Flask, config: Config) -> None:
+    derived = [derive_key(key, "flask session").hex() for key in config.secret_keys]
+    app.config.update(
+        SECRET_KEY=derived[0],
+        SECRET_KEY_FALLBACKS=derived[
+            1:
+        ],  # verify only; Flask before 3.1.1 signed with the oldest (CVE-2025-47278, T63)
+        SESSION_COOKIE_NAME="portal_form" if config.development else "__Host-portal_form",
+        SESSION_COOKIE_SECURE=not config.development,
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        SESSION_COOKIE_PATH="/",
+    )
+
+
+def _ask_to_sign_in() -> ResponseReturnValue:
+    return redirect(url_for("portal.login", next=request.full_path.rstrip("?")), 303)

@@ -1,0 +1,171 @@
+"""Every setting, read and checked once, all problems told together. It opens no store and asks no provider.
+
+Reading order: `settings` (what there is), `values` and `urls` (what each may be), `sources` and `tomlfile` (where it is
+written), `references` and `secret_manager` (secrets that are only named there), `validation` and `rules` (what is wrong
+with it), `problems` (how that is told), `keys` (made in development).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+
+import providers
+from portal.config.keys import load_or_make_dev_keys
+from portal.config.problems import NOT_SET, ConfigError, Problem
+from portal.config.references import resolve_references
+from portal.config.rules import APP_ENGINE, check_rules, hosted_on, is_development
+from portal.config.secret_manager import OpenSession, open_session
+from portal.config.settings import ADDRESSES, ProviderSettings, Settings
+from portal.config.sources import read_sources
+from portal.config.urls import is_loopback_http
+from portal.config.validation import validate
+from portal.config.values import MAKE_KEY, Wrong
+from portal.linking import Policy
+
+__all__ = ["Config", "ConfigError", "Problem", "ProviderConfig", "Secret", "load_config"]
+
+
+class Secret(str):
+    """A text that is itself wherever it is used, and hidden wherever it would be printed (T70). `plain` has it all."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "Secret(...)"
+
+    def __str__(self) -> str:
+        return "Secret(...)"
+
+    def __format__(self, format_spec: str) -> str:
+        return "Secret(...)"
+
+    @property
+    def plain(self) -> str:
+        return str.__str__(self)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProviderConfig:
+    """A provider that is on. None where the choice is left to the provider's module."""
+
+    name: str
+    client_id: str
+    client_secret: Secret
+    title: str | None = None
+    scopes: tuple[str, ...] | None = None
+    keep_tokens: bool = True
+    authorization_url: str | None = None
+    token_url: str | None = None
+    api_url: str | None = None
+    issuer: str | None = None
+
+    def settings(self) -> dict[str, Any]:
+        """What `providers.load` takes beside the name: all that is chosen, the secret in plain."""
+        values = {each.name: getattr(self, each.name) for each in fields(self) if each.name != "name"}
+        return {key: value for key, value in values.items() if value is not None} | {
+            "client_secret": self.client_secret.plain
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Config:
+    """A configuration without a problem."""
+
+    development: bool
+    base_url: str | None  # scheme, host and port, as browsers write an origin; None only in development
+    secret_keys: tuple[Secret, ...]  # the first signs, all verify
+    token_keys: tuple[bytes, ...] = field(repr=False)  # 32 bytes each; the first seals, all unseal
+    store: str
+    title: str
+    home_url: str | None
+    same_email: Policy = Policy.ASK  # what a new identity with a known address leads to
+    admins: frozenset[str]  # identities, provider:subject
+    providers: Mapping[str, ProviderConfig]  # those that are on, in the order of their buttons
+    instance: Path  # the folder for what the portal makes itself
+    app_engine: bool  # whether this is App Engine, which keeps its own headers out of people's requests
+
+    @property
+    def origin(self) -> str | None:
+        """What a browser on the portal sends as `Origin`: the base URL, for that has no path."""
+        return self.base_url
+
+    @property
+    def needs_insecure_transport(self) -> bool:
+        """Whether a provider is reached by plain http, on this machine as ever; oauthlib must be told to allow it."""
+        return any(is_loopback_http(getattr(p, key) or "") for p in self.providers.values() for key in ADDRESSES)
+
+
+def load_config(
+    *,
+    path: Path | None = None,
+    environ: Mapping[str, str] = os.environ,
+    cwd: Path | None = None,
+    known: Collection[str] | None = None,
+    open_session: OpenSession = open_session,
+) -> Config:
+    """The configuration in force. `known` are the provider modules' names, where not those that are installed;
+    `open_session` opens the session over which Secret Manager is asked, if it has to be.
+
+    In development missing keys are made in `instance/`. Raises ConfigError.
+    """
+    cwd = cwd or Path.cwd()
+    written, problems = read_sources(path, environ, cwd)
+    written = resolve_references(written, problems, open_session)
+    settings, wrong_values = validate(written)
+    problems += wrong_values
+    problems += check_rules(settings, written, environ, providers.available() if known is None else known)
+    if problems:
+        raise ConfigError(problems)
+    return _make_config(settings, cwd / "instance", app_engine=hosted_on(environ) == APP_ENGINE)
+
+
+def _make_config(settings: Settings, instance: Path, *, app_engine: bool) -> Config:
+    secret_keys = tuple(Secret(key.get_secret_value()) for key in settings.secret_key)
+    token_keys = tuple(key.get_secret_value() for key in settings.token_keys)
+    if not (secret_keys and token_keys):  # only in development: production has been refused without them
+        made_secret_key, made_token_key = _development_keys(instance)
+        secret_keys = secret_keys or (Secret(made_secret_key),)
+        token_keys = token_keys or (made_token_key,)
+    entries = {name: _make_provider(name, entry) for name, entry in settings.providers.items()}
+    return Config(
+        development=is_development(settings.base_url),
+        base_url=settings.base_url,
+        secret_keys=secret_keys,
+        token_keys=token_keys,
+        store=settings.store,
+        title=settings.title,
+        home_url=settings.home_url,
+        same_email=settings.linking.same_email,
+        admins=frozenset(settings.admins),
+        providers=MappingProxyType({name: entry for name, entry in entries.items() if entry}),
+        instance=instance,
+        app_engine=app_engine,
+    )
+
+
+def _make_provider(name: str, entry: ProviderSettings) -> ProviderConfig | None:
+    if entry.enabled is False or entry.client_id is None or entry.client_secret is None:
+        return None
+    secret = Secret(entry.client_secret.get_secret_value())
+    rest = entry.model_dump(exclude={"enabled", "client_id", "client_secret"})
+    return ProviderConfig(name=name, client_id=entry.client_id, client_secret=secret, **rest)
+
+
+def _development_keys(instance: Path) -> tuple[str, bytes]:
+    try:
+        return load_or_make_dev_keys(instance)
+    except OSError as error:
+        problem = Problem("secret_key", NOT_SET, f"can't be made in {instance}: {error.strerror}", MAKE_KEY)
+    except Wrong as error:
+        problem = Problem(
+            "secret_key",
+            str(instance),
+            f"was made there once, but now {error.wrong}",
+            "nothing, but delete secret.key and token.key: new ones will be made",
+        )
+    raise ConfigError([problem])

@@ -1,0 +1,67 @@
+"""Every setting there is, as one shape. The form of each value is in `values` and `urls`."""
+
+from __future__ import annotations
+
+from typing import Annotated, TypeAlias
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, SecretBytes, SecretStr
+
+from portal.config import urls, values
+from portal.linking import Policy
+
+Text: TypeAlias = Annotated[str, BeforeValidator(values.text)]
+Flag: TypeAlias = Annotated[bool, BeforeValidator(values.flag)]
+Endpoint: TypeAlias = Annotated[str, BeforeValidator(urls.endpoint)]
+Admin: TypeAlias = Annotated[str, BeforeValidator(values.admin)]
+Scope: TypeAlias = Annotated[str, BeforeValidator(values.scope)]
+SecretKey: TypeAlias = Annotated[SecretStr, BeforeValidator(values.secret_key)]
+TokenKey: TypeAlias = Annotated[SecretBytes, BeforeValidator(values.token_key)]
+ProviderName: TypeAlias = Annotated[str, BeforeValidator(values.provider_name)]
+
+SECRETS = frozenset({"secret_key", "token_keys", "client_secret"})  # each may also be given as NAME_file
+ADDRESSES = ("authorization_url", "token_url", "api_url", "issuer")  # of a provider
+
+
+def keys_of(table: type[BaseModel]) -> list[str]:
+    """The names that may be written in a table, `..._file` among them."""
+    return [key for name in table.model_fields for key in (name, f"{name}_file") if key == name or name in SECRETS]
+
+
+class Table(BaseModel):
+    # A validation error of pydantic's prints the input it was given, and here that is secrets.
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class ProviderSettings(Table):
+    """One `[providers.X]` as written; None where nothing is."""
+
+    enabled: Flag | None = None
+    client_id: Annotated[str, BeforeValidator(values.credential)] | None = None
+    client_secret: Annotated[SecretStr, BeforeValidator(values.credential)] | None = None
+    title: Text | None = None
+    scopes: Annotated[tuple[Scope, ...], BeforeValidator(values.list_cut_at(r"[\s,]+"))] | None = None
+    keep_tokens: Flag = True
+    authorization_url: Endpoint | None = None
+    token_url: Endpoint | None = None
+    api_url: Endpoint | None = None
+    issuer: Annotated[str, BeforeValidator(urls.issuer)] | None = None
+
+
+class LinkingSettings(Table):
+    """`[linking]`: what a new identity leads to."""
+
+    same_email: Annotated[Policy, BeforeValidator(values.policy)] = Policy.ASK
+
+
+class Settings(Table):
+    """The whole configuration as written, with what holds where nothing is."""
+
+    secret_key: Annotated[tuple[SecretKey, ...], BeforeValidator(values.keys)] = ()
+    token_keys: Annotated[tuple[TokenKey, ...], BeforeValidator(values.keys)] = ()
+    store: Annotated[str, BeforeValidator(values.store)] = "sqlite:///instance/portal.db"
+    base_url: Annotated[str, BeforeValidator(urls.base_url)] | None = None
+    title: Text = "Portal"
+    home_url: Annotated[str, BeforeValidator(urls.home_url)] | None = None
+    admins: Annotated[tuple[Admin, ...], BeforeValidator(values.list_cut_at(","))] = ()
+    linking: LinkingSettings = LinkingSettings()
+    providers: dict[ProviderName, ProviderSettings] = {}

@@ -1,0 +1,176 @@
+"""The form of each kind of value, as functions from what was read to what is meant. None sees another setting."""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Callable
+
+from portal.linking import Policy
+
+MAKE_KEY = 'the output of: python -c "import secrets; print(secrets.token_urlsafe(32))"'
+PROVIDER_NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
+
+_IDENTITY = re.compile(rf"{PROVIDER_NAME.pattern}:[^\s@]+")
+_SCOPE = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]+")  # RFC 6749 §3.3
+_TOKEN_KEY = re.compile(r"[A-Za-z0-9_-]{43}=?")
+_PLACEHOLDER = re.compile(
+    r"x{3,}|\.{3,}|…|<.*>|\$\{?\w+\}?|todo|fixme|tbd|none|null|secret|password|dummy"
+    r"|.*(change|replace)[-_ ]?(me|this).*|.*placeholder.*|(my|your|the|insert)([-_ ][a-z]{2,8}){1,5}",
+    re.IGNORECASE,
+)
+_DATASTORE = re.compile(r"datastore://(?P<project>[^/?]*)(/(?P<database>[^/?]*))?([?]namespace=(?P<namespace>[^&]*))?")
+_PROJECT = re.compile(r"([a-z0-9][a-z0-9.-]*:)?[a-z0-9][a-z0-9-]{0,62}")  # a domain may stand before it
+_DATABASE = re.compile(r"[(]default[)]|[a-z][a-z0-9-]{2,61}[a-z0-9]")
+_NAMESPACE = re.compile(r"[A-Za-z0-9._-]{1,100}")
+_PUBLISHED = {"192b9bdd22ab9ed4d12e236c78afcb9a393ec15f71bbf5dc987d54727823bcbf"}  # the key in Flask's documentation
+_FEWEST_DIFFERENT = 6  # fewer among 32 random hexadecimal digits: one key in three million million
+
+
+class Wrong(ValueError):
+    """A value that can't stand: what is `wrong` with it, and what to `write` instead. Neither repeats a secret."""
+
+    def __init__(self, wrong: str, write: str) -> None:
+        super().__init__(wrong)
+        self.wrong = wrong
+        self.write = write
+
+
+def text(value: object) -> str:
+    if isinstance(value, list | dict):
+        raise Wrong(f"is a {'list' if isinstance(value, list) else 'table'}, not a text", 'one text in quotes: "..."')
+    if not isinstance(value, str):
+        raise Wrong("is not a text", 'the same in quotes: "..."')
+    if not value.strip():
+        raise Wrong("is empty", "a text, or leave it out")
+    if not value.strip().isprintable():
+        raise Wrong("has a line break or another invisible character in it", "the same on one line, without it")
+    return value.strip()
+
+
+def flag(value: object) -> bool:
+    match value.strip().casefold() if isinstance(value, str) else value:
+        case True | "true" | "yes" | "on" | "1":
+            return True
+        case False | "false" | "no" | "off" | "0":
+            return False
+    raise Wrong("is neither true nor false", "true")
+
+
+def list_cut_at(separator: str) -> Callable[[object], list[object]]:
+    """A list as it is, or a text cut at a pattern: the environment has no lists."""
+
+    def items(value: object) -> list[object]:
+        if isinstance(value, str):
+            return [part for part in re.split(separator, value) if part.strip()]
+        if isinstance(value, list):
+            return value
+        raise Wrong("is not a list", '["one", "two"]')
+
+    return items
+
+
+def keys(value: object) -> list[object]:
+    """One key or several: the first is used, all are recognised."""
+    found = list_cut_at(",")(value)
+    if not found:
+        raise Wrong("holds no key", MAKE_KEY)
+    return found
+
+
+def secret_key(value: object) -> str:
+    key = _own_key(value)
+    if len(key) < 32:
+        raise Wrong(f"has {len(key)} characters; 32 or more are needed", MAKE_KEY)
+    _refuse_guessable(key)
+    return key
+
+
+def token_key(value: object) -> bytes:
+    key = _own_key(value)
+    if not _TOKEN_KEY.fullmatch(key):
+        raise Wrong("is not 32 bytes in base64url, which are 43 characters of A-Z a-z 0-9 - _", MAKE_KEY)
+    _refuse_guessable(key)
+    return base64.urlsafe_b64decode(key[:43] + "=")
+
+
+def credential(value: object) -> str:
+    """What a provider gave out, word for word. A forgotten example would only fail at the first person's sign-in."""
+    given = text(value)
+    if given.startswith("sm://"):
+        raise Wrong("names Secret Manager, where the value itself belongs", "the value; secrets alone may be named so")
+    if _PLACEHOLDER.fullmatch(given):
+        raise Wrong("is a placeholder", "the one that the provider's console shows")
+    return given
+
+
+def _own_key(value: object) -> str:
+    try:
+        return credential(value)
+    except Wrong as error:  # wrong as any credential's; but nobody gave this one out
+        raise Wrong(error.wrong, MAKE_KEY) from None
+
+
+def _refuse_guessable(key: str) -> None:
+    """T82: a key that is known to others is none."""
+    if key in _PUBLISHED or len(set(key)) < _FEWEST_DIFFERENT or key.casefold().startswith("django-insecure-"):
+        raise Wrong("can be guessed", MAKE_KEY)
+
+
+def admin(value: object) -> str:
+    identity = text(value)
+    if "@" in identity:  # anybody can claim an address at a provider that doesn't check it (T95)
+        raise Wrong(f"lists the address {identity!a}, and an address proves nothing", "github:583231")
+    if not _IDENTITY.fullmatch(identity):
+        raise Wrong(
+            f"lists {identity!a}, which is no provider's name, a colon and the person's id there", "github:583231"
+        )
+    return identity
+
+
+def scope(value: object) -> str:
+    given = text(value)
+    if not _SCOPE.fullmatch(given):
+        raise Wrong(f"lists {given!a}, which is no scope", '["openid", "email"]')
+    return given
+
+
+def store(value: object) -> str:
+    url, example = text(value), "sqlite:///instance/portal.db, or datastore://PROJECT"
+    if url.startswith("datastore:"):
+        return _datastore(url)
+    if not url.startswith("sqlite:///"):
+        raise Wrong("names no store that this version knows", example)
+    if url.removeprefix("sqlite:///").partition("?")[0] in ("", ":memory:"):
+        raise Wrong("names no file, so that everybody's account would end with the process", example)
+    return url
+
+
+def _datastore(url: str) -> str:
+    example = "datastore://PROJECT, datastore://PROJECT/DATABASE, either with ?namespace=NAME after it"
+    match = _DATASTORE.fullmatch(url)
+    if not match:
+        raise Wrong("is not written as a Datastore is", example)
+    if not _PROJECT.fullmatch(match["project"]):
+        raise Wrong("names no project: ids are small letters, digits and hyphens", example)
+    if match["database"] is not None and not _DATABASE.fullmatch(match["database"]):
+        raise Wrong("names no database: 4 to 63 small letters, digits and hyphens; none for the default one", example)
+    if match["namespace"] is not None and not _NAMESPACE.fullmatch(match["namespace"]):
+        raise Wrong("names no namespace: 1 to 100 letters, digits, dots, hyphens and underscores", example)
+    return url
+
+
+def provider_name(value: object) -> str:
+    if not isinstance(value, str) or not PROVIDER_NAME.fullmatch(value):
+        raise Wrong(
+            "is no name: a letter, then letters, digits, - and _, all small, 32 at most", "[providers.my-company]"
+        )
+    return value
+
+
+def policy(value: object) -> Policy:
+    """What a known address leads to, by its name."""
+    try:
+        return Policy(value)
+    except ValueError:
+        raise Wrong("is none of the ways there are", " or ".join(f'"{each.value}"' for each in Policy)) from None

@@ -1,0 +1,118 @@
+"""Where a browser goes once an arrival has been decided on: the cookies it gets, the signals, and the next address."""
+
+from __future__ import annotations
+
+from typing import cast
+
+from flask import Response, request, session, url_for
+from werkzeug.datastructures import Headers
+from werkzeug.utils import redirect  # Flask's takes no class of response
+
+from portal.accounts import SignedIn, Waiting
+from portal.errors import Outcome, Stop
+from portal.linking import Reason, Refuse
+from portal.logs import log, printable
+from portal.parts import parts
+from portal.pending import pending_id
+from portal.records import Seat
+from portal.security import forget_before_sign_in
+from portal.sessions import Ticket
+from portal.signals import identity_linked, sign_in_refused, tell, user_signed_in, user_signed_up
+
+NOTICE = "portal_notice"  # in Flask's session until the next page has shown it: a code, and a provider's title
+
+OUTCOMES = {
+    Reason.PROVIDER_OFF: Outcome.PROVIDER_OFF,
+    Reason.SIGNED_IN_AS_ANOTHER: Outcome.SIGNED_IN_AS_ANOTHER,
+    Reason.SUSPENDED: Outcome.SUSPENDED,
+    Reason.NOT_THE_SAME: Outcome.NOT_THE_SAME,
+    Reason.ALREADY_YOURS: Outcome.ALREADY_YOURS,
+    Reason.ANOTHERS: Outcome.ANOTHERS,
+    Reason.NOT_YOURS: Outcome.NOT_YOURS,
+    Reason.LAST_WAY_IN: Outcome.LAST_WAY_IN,
+    Reason.NOT_FOUND: Outcome.WAITED_TOO_LONG,
+}
+
+
+def make_seat(ticket: Ticket, flow: str) -> Seat:
+    """Where the sign-in of this request happens."""
+    return Seat(ticket.session_id, flow, printable(request.user_agent.string) or None)
+
+
+def land(
+    result: SignedIn | Waiting | Refuse,
+    ticket: Ticket,
+    *,
+    entry: str,
+    target: str,
+    claims: str = "",
+    proves: bool = False,
+    ends_fragment: bool = False,
+) -> Response:
+    """The response to what `Accounts` answered. `claims` is the key of the identity that this sign-in adds, if the
+    browser still holds its secret; where it only `proves` who is here, what waits goes on waiting. Raises Stop for a
+    refusal."""
+    here = parts()
+    match result:
+        case Refuse(reason):
+            tell(sign_in_refused, user_id=None, entry=entry, reason=reason.value)
+            raise Stop(OUTCOMES[reason], provider=entry, next=target)
+        case Waiting(secret, purpose):
+            response = go_on(question(purpose, target), ends_fragment)
+            here.sessions.keep_waiting(response, secret)
+            return response
+        case SignedIn():
+            _welcome(result, entry)
+            response = go_on(target, ends_fragment)
+            here.sessions.remember(response, result.user.id, ticket, provider=entry)
+            secret = here.sessions.get_waiting(request)
+            if claims:
+                _claim(result, secret if pending_id(secret) == claims else "")
+            if secret and not proves:
+                here.sessions.stop_waiting(response)
+            return response
+
+
+def question(purpose: str, target: str) -> str:
+    """The address of the page that asks about what waits; `purpose` as in Pending."""
+    if purpose == "link":
+        return url_for("portal.confirm")
+    return url_for("portal.newcomer", next=target if target != "/" else None)
+
+
+def _welcome(result: SignedIn, entry: str) -> None:
+    here = parts()
+    user = result.user
+    forget_before_sign_in(everything=here.owns_app)
+    if result.linked:
+        tell(identity_linked, user_id=user.id, entry=entry)
+    tell(user_signed_up if result.new else user_signed_in, user_id=user.id, entry=entry)
+    log.info("%s: user %s with %s", "signed up" if result.new else "signed in", user.id, entry)
+
+
+def _claim(result: SignedIn, secret: str) -> None:
+    """Add the identity that waited to the account that was just proved; whatever comes of it, the person is in."""
+    here = parts()
+    linked = here.accounts.membership.link_waiting(
+        secret, "sign-up", result.user, result.session, provider_on=here.providers.__contains__
+    )
+    if isinstance(linked, Refuse):
+        session[NOTICE] = ["not-added", ""]
+        return
+    user, _, arrival = linked
+    tell(identity_linked, user_id=user.id, entry=arrival.entry)
+    session[NOTICE] = ["added", here.providers[arrival.entry].title]
+
+
+def go_on(target: str, ends_fragment: bool = False) -> Response:
+    """A redirect to an address that was rebuilt or made by us."""
+    return cast(Response, redirect(target, 303, _EndsFragment if ends_fragment else Response))
+
+
+class _EndsFragment(Response):
+    """A redirect with an empty fragment, else the browser hands the provider's on to our page (Fetch standard, 4.4)."""
+
+    def get_wsgi_headers(self, environ: object) -> Headers:
+        headers = super().get_wsgi_headers(environ)  # type: ignore[arg-type]  # which would drop an empty fragment
+        headers["Location"] += "#"
+        return headers

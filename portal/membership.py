@@ -1,0 +1,314 @@
+"""Changes which identities a user has, and whether there is a user: link, unlink, rename, recover, delete, export.
+
+Each is one read-write transaction that writes the `User`: it reads first, decides on what it read, writes last, and has
+no network inside. Whatever changed since the person pressed the button is therefore seen (T105).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, replace
+from datetime import datetime
+from itertools import islice
+from typing import Any
+
+from portal.errors import AlreadyExists, NotFound
+from portal.linking import Facts, Link, Owner, Purpose, Reason, Refuse, Unlink, decide, decide_unlink
+from portal.models import Email, Event, OAuth, Pending, Session, Token, User
+from portal.pending import make_recovery, open_pending, pending_id
+from portal.records import Arrival, Records, Seat, email_id
+from portal.storage import Delete, Insert, Mutation, Store, Transaction, Update
+
+AT_ONCE = 200  # events removed at once, each with the session it names; Datastore takes 500 mutations
+_TOLD_OF_A_SESSION = {"created", "seen", "expires", "device", "oauth_id"}
+
+
+class Membership:
+    """The rules over several rows, carried out over one store."""
+
+    def __init__(self, store: Store, records: Records) -> None:
+        self._store = store
+        self._records = records
+
+    def link(
+        self,
+        arrival: Arrival,
+        *,
+        user_id: str,
+        epoch: int | None,
+        purpose: Purpose,
+        session: Session | None = None,
+        seat: Seat | None = None,
+        pending_id: str | None = None,
+    ) -> tuple[User, Session] | Refuse:
+        """Add an identity to a user. Every other session of the user ends (T35).
+
+        The user must still have that epoch (None: any). `session` is the live one that stays, `seat` where a new one
+        is made. A `pending_id` is used up. Raises StoreError, and for a sign-in by its address (the admin opted in)
+        NotFound where that address is not the user's any more, or the identity somebody's by now: decide again.
+        """
+
+        def work(transaction: Transaction) -> tuple[User, Session] | Refuse:
+            user, oauth, email, acting, pending = transaction.look_up(
+                User.key_of(user_id),
+                OAuth.key_of(arrival.oauth_id),
+                Email.key_of(arrival.email_id or "-"),
+                Session.key_of(session.id if session else "-"),
+                Pending.key_of(pending_id or "-"),
+            )
+            if pending_id and (pending is None or self._records.now() >= pending.expires):
+                return Refuse(Reason.NOT_FOUND)
+            same = user is not None and user.status == "active" and epoch in {None, user.epoch}
+            here = session is None or _is_of(acting, user)
+            known = purpose is not Purpose.SIGN_IN or _proved_by(email, user)
+            meant = user.id if user and same and here and known and _is_for(pending, user) else None
+            decision = decide(
+                Facts(
+                    purpose=Purpose.LINK if purpose is Purpose.SIGN_IN else purpose,
+                    provider_on=True,
+                    owner=Owner(oauth.user_id, "active") if oauth else None,
+                    signed_in=meant,
+                    meant=meant,
+                    confirmed=True,
+                )
+            )
+            if not isinstance(decision, Link) or user is None:
+                if purpose is Purpose.SIGN_IN:
+                    raise NotFound
+                return decision if isinstance(decision, Refuse) else Refuse(Reason.NOT_THE_SAME)
+            changed = replace(user, oauths=(*user.oauths, arrival.oauth_id), epoch=user.epoch + 1)
+            stays, session_mutation = self._session_after(changed, arrival, acting, seat)
+            mutations: list[Mutation] = [
+                Update(changed),
+                Insert(self._records.oauth(user_id, arrival)),
+                Insert(self._records.token(user_id, arrival, version=1)),
+                session_mutation,
+                Insert(self._records.event(user_id, "linked", stays.id, arrival)),
+            ]
+            hint = self._records.email(user_id, arrival)
+            if hint and email is None:
+                mutations.append(Insert(hint))
+            if pending_id:
+                mutations.append(Delete(Pending.key_of(pending_id)))
+            transaction.write(*mutations)
+            return changed, stays
+
+        return self._store.transact(work)
+
+    def link_waiting(
+        self, secret: str, purpose: str, user: User, session: Session, *, provider_on: Callable[[str], bool]
+    ) -> tuple[User, Session, Arrival] | Refuse:
+        """Add the identity that waits behind a secret to who is signed in: after a yes on the page that named it, or
+        after an old way in was proved (T03). Raises StoreError."""
+        key = pending_id(secret)
+        (pending,) = self._store.look_up(Pending.key_of(key))
+        arrival = open_pending(pending, purpose, cipher=self._records.cipher, now=self._records.now())
+        if arrival is None:
+            return Refuse(Reason.NOT_FOUND)
+        if not provider_on(arrival.entry):
+            return Refuse(Reason.PROVIDER_OFF)
+        try:
+            linked = self.link(
+                arrival, user_id=user.id, epoch=user.epoch, purpose=Purpose.LINK, session=session, pending_id=key
+            )
+        except AlreadyExists:  # somebody's first sign-in with it, at this very moment
+            return Refuse(Reason.ANOTHERS)
+        return linked if isinstance(linked, Refuse) else (*linked, arrival)
+
+    def unlink(
+        self,
+        user: User,
+        session: Session | None,
+        oauth_id: str,
+        *,
+        usable: Callable[[str], bool],
+        end_others: bool,
+    ) -> tuple[User, OAuth] | Refuse:
+        """Remove one of the user's own identities, never the last usable one, whatever runs beside it (T42, T45).
+
+        `usable` says of an entry whether one can sign in with it. The acting session stays (T46); sessions that came by
+        the identity end with it, and with `end_others` all others do. Raises StoreError.
+        """
+
+        def work(transaction: Transaction) -> tuple[User, OAuth] | Refuse:
+            now_user, acting = transaction.look_up(User.key_of(user.id), Session.key_of(session.id if session else "-"))
+            if now_user is None or now_user.status != "active" or (session and not _is_of(acting, now_user)):
+                return Refuse(Reason.NOT_THE_SAME)  # a session that was ended meanwhile must not come back to life
+            owned = transaction.list_at([OAuth.key_of(each) for each in now_user.oauths])
+            mine = next((oauth for oauth in owned if oauth.id == oauth_id), None)
+            others = [oauth for oauth in owned if oauth.id != oauth_id]
+            decision = decide_unlink(
+                owned=mine is not None, usable_others=sum(1 for oauth in others if usable(oauth.entry))
+            )
+            if not isinstance(decision, Unlink) or mine is None:
+                return decision if isinstance(decision, Refuse) else Refuse(Reason.NOT_FOUND)
+            emails = self._emails_of(transaction, [oauth_id])
+            changed = replace(
+                now_user, oauths=tuple(oauth.id for oauth in others), epoch=now_user.epoch + (1 if end_others else 0)
+            )
+            mutations: list[Mutation] = [
+                Update(changed),
+                Delete(Token.key_of(oauth_id)),
+                Delete(mine.key),
+                *(Delete(email.key) for email in emails),
+                Insert(self._records.event(user.id, "unlinked", acting.id if acting else None, mine)),
+            ]
+            if acting is not None:
+                came_by = acting.oauth_id if acting.oauth_id != oauth_id else others[0].id
+                mutations.append(Update(replace(acting, epoch=changed.epoch, oauth_id=came_by)))
+            transaction.write(*mutations)
+            return changed, mine
+
+        return self._store.transact(work)
+
+    def rename(self, user: User, session: Session, name: str | None) -> None:
+        """Change the name that pages show. Raises StoreError."""
+
+        def work(transaction: Transaction) -> None:
+            (current,) = transaction.look_up(user.key)
+            if current is not None and current.status == "active":
+                event = self._records.event(user.id, "renamed", session.id)
+                transaction.write(Update(replace(current, name=name)), Insert(event))
+
+        self._store.transact(work)
+
+    def make_recovery(self, user_id: str, secret: str) -> datetime | None:
+        """Let whoever holds this secret add one identity to a user, within 15 minutes.
+
+        Gives when that ends; None for no such active user. The user's history shows it. Raises StoreError.
+        """
+
+        def work(transaction: Transaction) -> datetime | None:
+            (user,) = transaction.look_up(User.key_of(user_id))
+            if user is None or user.status != "active":
+                return None
+            pending = make_recovery(secret, user, self._records.now())
+            transaction.write(
+                Insert(pending), Insert(self._records.event(user_id, "recovery-link-made", None)), Update(user)
+            )
+            return pending.expires
+
+        return self._store.transact(work)
+
+    def get_recovering(self, key: str | None) -> User | None:
+        """The user whose recovery link this is; None where it is unknown, used, too old, or the user changed since.
+        Raises StoreError."""
+        (pending,) = self._store.look_up(Pending.key_of(key or "-"))
+        if pending is None or pending.purpose != "recover" or self._records.now() >= pending.expires:
+            return None
+        (user,) = self._store.look_up(User.key_of(pending.user_id or "-"))
+        return user if user and user.status == "active" and user.epoch == pending.epoch else None
+
+    def delete(self, user: User, session: Session | None = None) -> bool:
+        """Remove the user and all that is held about them; every session ends. False if they were gone already.
+
+        One transaction, with what the newest events lead to in it. What they leave, and what came beside them, follows
+        in batches: nobody can ask for it any more, for the user is gone. Raises StoreError.
+        """
+        newest = list(islice(self._events(user.id), AT_ONCE))
+
+        def work(transaction: Transaction) -> bool:
+            (current,) = transaction.look_up(user.key)
+            if current is None:
+                return False
+            emails = self._emails_of(transaction, current.oauths)
+            transaction.write(
+                *(Delete(email.key) for email in emails),
+                *(Delete(Token.key_of(oauth_id)) for oauth_id in current.oauths),
+                *(Delete(OAuth.key_of(oauth_id)) for oauth_id in current.oauths),
+                *_with_sessions(newest, session),
+                Delete(current.key),
+            )
+            return True
+
+        deleted = self._store.transact(work)
+        while left := list(islice(self._events(user.id), AT_ONCE)):
+            self._store.commit(*_with_sessions(left))
+        return deleted
+
+    def export(self, user: User, session: Session) -> dict[str, Any]:
+        """All that is held about a user; of tokens only that there is one, and until when. Raises StoreError."""
+        keys = [key for oauth_id in user.oauths for key in (OAuth.key_of(oauth_id), Token.key_of(oauth_id))]
+        found = self._store.list_at(keys)
+        tokens = {record.oauth_id: record for record in found if isinstance(record, Token)}
+        events = list(self._events(user.id))
+        return {
+            "account": {key: value for key, value in asdict(user).items() if key not in {"oauths", "epoch"}},
+            "identities": [
+                asdict(record) | _readable(tokens.get(record.id)) for record in found if isinstance(record, OAuth)
+            ],
+            "sessions": [
+                {key: value for key, value in asdict(each).items() if key in _TOLD_OF_A_SESSION}
+                | {"this one": each.id == session.id}
+                for each in self._sessions(events)
+            ],
+            "history": [
+                {key: value for key, value in asdict(event).items() if key in {"what", "when", "entry"}}
+                for event in events
+            ],
+        }
+
+    def _session_after(
+        self, user: User, arrival: Arrival, acting: Session | None, seat: Seat | None
+    ) -> tuple[Session, Mutation]:
+        if acting is not None:
+            stays = replace(acting, epoch=user.epoch)
+            return stays, Update(stays)
+        if seat is None:
+            raise ValueError("a link needs a session that stays or a seat for a new one")
+        made = self._records.session(user, arrival.oauth_id, seat)
+        return made, Insert(made)
+
+    def _emails_of(self, transaction: Transaction, oauth_ids: Any) -> list[Email]:
+        """The addresses that these identities proved: found by what their Tokens say, kept only if they are theirs."""
+        tokens = transaction.list_at([Token.key_of(oauth_id) for oauth_id in oauth_ids])
+        keys = {key for token in tokens if (key := email_id(token.email, verified=token.email_verified))}
+        emails = transaction.list_at([Email.key_of(key) for key in sorted(keys)])
+        return [email for email in emails if email.oauth_id in oauth_ids]
+
+    def _sessions(self, events: Sequence[Event]) -> Iterator[Session]:
+        """The sessions that a history names and that are still kept. Each session began with an Event."""
+        ids = list(dict.fromkeys(event.session_id for event in events if event.session_id))
+        for start in range(0, len(ids), AT_ONCE):
+            yield from self._store.list_at([Session.key_of(each) for each in ids[start : start + AT_ONCE]])
+
+    def _events(self, user_id: str) -> Iterator[Event]:
+        """A user's history, newest first, a page at a time."""
+        after = Event.key_of(user_id, "0")  # before every id there is; no part of a key may be empty
+        while page := self._store.scan(Event, after=after, limit=100):
+            mine = [event for event in page if event.user_id == user_id]
+            yield from mine
+            if len(mine) < len(page):
+                return
+            after = page[-1].key
+
+
+def _is_of(session: Session | None, user: User | None) -> bool:
+    """Whether a session is there, and the user's, and not ended by what changed since."""
+    return session is not None and user is not None and (session.user_id, session.epoch) == (user.id, user.epoch)
+
+
+def _is_for(pending: Pending | None, user: User | None) -> bool:
+    """Whether what waits, if anything does, waits for this user as they are now, or for whoever proves to be them."""
+    if pending is None or pending.user_id is None:
+        return True
+    return user is not None and (pending.user_id, pending.epoch) == (user.id, user.epoch)
+
+
+def _proved_by(email: Email | None, user: User | None) -> bool:
+    """Whether an address is the user's, by an identity that is still theirs."""
+    return email is not None and user is not None and email.user_id == user.id and email.oauth_id in user.oauths
+
+
+def _with_sessions(events: Sequence[Event], session: Session | None = None) -> list[Mutation]:
+    """Remove events, and every session that they name: there is no other way from a user to the sessions."""
+    ids = {event.session_id for event in events if event.session_id} | ({session.id} if session else set())
+    return [*(Delete(event.key) for event in events), *(Delete(Session.key_of(each)) for each in sorted(ids))]
+
+
+def _readable(token: Token | None) -> dict[str, Any]:
+    if token is None:
+        return {}
+    shown = {key: value for key, value in asdict(token).items() if key not in {"sealed", "version", "oauth_id"}}
+    until = f"until {token.expires.isoformat()}" if token.expires else "without an end that the provider names"
+    return shown | {"token": f"stored, sealed, {until}" if token.sealed else "not stored"}

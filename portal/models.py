@@ -1,0 +1,188 @@
+"""The records the portal keeps, frozen, and the typed keys they are found by. Stdlib only; no rule lives here.
+
+All times are aware datetimes in UTC with microseconds. Absent text is None, never "".
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import ClassVar, Generic, Literal, TypeAlias, TypeVar
+
+R = TypeVar("R", covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Key(Generic[R]):
+    """Where one record is found. `path` holds the names from the root ancestor down to the record's own."""
+
+    kind: type[R]
+    path: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """A person with an account here. `epoch` rises whenever sessions made before must end (T35, T56)."""
+
+    KIND: ClassVar = "User"
+
+    id: str  # random, 128 bits, base64url; never reused
+    name: str | None
+    avatar: str | None
+    created: datetime
+    status: Literal["active", "suspended"]
+    epoch: int
+    oauths: tuple[str, ...]  # the keys of the user's OAuths, oldest first
+
+    @staticmethod
+    def key_of(user_id: str) -> Key[User]:
+        return Key(User, (user_id,))
+
+    @property
+    def key(self) -> Key[User]:
+        return User.key_of(self.id)
+
+
+@dataclass(frozen=True, slots=True)
+class OAuth:
+    """The link of one identity to one user. Its key is a digest of (issuer, subject): one identity, one owner."""
+
+    KIND: ClassVar = "OAuth"
+
+    id: str
+    user_id: str
+    issuer: str
+    subject: str
+    entry: str  # the provider's configured name at the time of linking
+    linked: datetime
+
+    @staticmethod
+    def key_of(oauth_id: str) -> Key[OAuth]:
+        return Key(OAuth, (oauth_id,))
+
+    @property
+    def key(self) -> Key[OAuth]:
+        return OAuth.key_of(self.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """What each sign-in rewrites beside an OAuth: the sealed token and what the account page shows of the identity."""
+
+    KIND: ClassVar = "Token"
+
+    oauth_id: str
+    sealed: bytes | None  # None where the provider's tokens are not kept
+    version: int  # counts the seals, and is bound into them, so that an older value put back does not open (T73)
+    expires: datetime | None
+    scopes: tuple[str, ...]
+    name: str | None
+    login: str | None
+    email: str | None
+    email_verified: bool
+    avatar: str | None
+    used: datetime
+
+    @staticmethod
+    def key_of(oauth_id: str) -> Key[Token]:
+        return Key(Token, (oauth_id, "token"))  # a child of its OAuth: one key to know, one place to delete
+
+    @property
+    def key(self) -> Key[Token]:
+        return Token.key_of(self.oauth_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One browser that is signed in. `id` is the SHA-256 of the cookie's secret: who reads the store can't sign in."""
+
+    KIND: ClassVar = "Session"
+
+    id: str
+    user_id: str
+    epoch: int  # the user's epoch as read at sign-in; the session is dead once the user's is higher
+    flow: str  # SHA-256 of the state of the flow that made it, so that a second arrival of that flow is known (T06)
+    oauth_id: str
+    created: datetime
+    seen: datetime
+    expires: datetime  # the absolute limit
+    fresh_until: datetime
+    device: str | None
+
+    @staticmethod
+    def key_of(session_id: str) -> Key[Session]:
+        return Key(Session, (session_id,))
+
+    @property
+    def key(self) -> Key[Session]:
+        return Session.key_of(self.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Email:
+    """A verified address and who proved it. A hint for people, never a way in (T33). Lives and dies with its OAuth."""
+
+    KIND: ClassVar = "Email"
+
+    id: str  # digest of the normalised address
+    user_id: str
+    oauth_id: str
+
+    @staticmethod
+    def key_of(email_id: str) -> Key[Email]:
+        return Key(Email, (email_id,))
+
+    @property
+    def key(self) -> Key[Email]:
+        return Email.key_of(self.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened to a user's account; insert-only. `id` sorts the newest first within its user."""
+
+    KIND: ClassVar = "Event"
+
+    user_id: str
+    id: str
+    what: str
+    when: datetime
+    session_id: str | None
+    oauth_id: str | None
+    entry: str | None
+
+    @staticmethod
+    def key_of(user_id: str, event_id: str) -> Key[Event]:
+        return Key(Event, (user_id, event_id))
+
+    @property
+    def key(self) -> Key[Event]:
+        return Event.key_of(self.user_id, self.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """Something that waits for this browser's next press: an identity that nobody owns yet, or an account to recover.
+
+    `id` is the SHA-256 of the secret that the browser, or a recovery link, holds. Used once, and short-lived.
+    """
+
+    KIND: ClassVar = "Pending"
+
+    id: str
+    purpose: str  # "sign-up", "link" or "recover"
+    user_id: str | None  # whom it will belong to, where that is settled
+    epoch: int | None  # that user's epoch when it was made
+    sealed: bytes | None  # the identity with its token, bound to this record
+    expires: datetime
+
+    @staticmethod
+    def key_of(pending_id: str) -> Key[Pending]:
+        return Key(Pending, (pending_id,))
+
+    @property
+    def key(self) -> Key[Pending]:
+        return Pending.key_of(self.id)
+
+
+Record: TypeAlias = User | OAuth | Token | Session | Email | Event | Pending

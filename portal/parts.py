@@ -1,0 +1,39 @@
+"""What one portal is made of, and how a request finds it: `parts()` is `current_app.extensions["portal"]`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import cast
+
+from flask import current_app
+
+from portal.accounts import Accounts
+from portal.backchannel import BackChannel
+from portal.config import Config
+from portal.flow import Flows
+from portal.readiness import Readiness
+from portal.sessions import Sessions
+from portal.storage import Store
+from providers.base import Provider
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parts:
+    """Made once an application by `portal.app`; everything in it may be shared between threads."""
+
+    config: Config
+    providers: Mapping[str, Provider]  # those that are on, in the order of their buttons
+    store: Store
+    accounts: Accounts
+    sessions: Sessions
+    flows: Flows
+    backchannel: BackChannel
+    readiness: Readiness
+    csrf_keys: tuple[str, ...]  # newest first
+    owns_app: bool  # whether the application is the portal's own, its Flask session included
+
+
+def parts() -> Parts:
+    """The parts of the portal that serves this request."""
+    return cast(Parts, current_app.extensions["portal"])

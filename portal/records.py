@@ -1,0 +1,172 @@
+"""Makes the records of an account from what arrived: ids, times and seals are chosen here, and no rule is known."""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from portal.addresses import normalise_address
+from portal.crypto import TokenCipher, digest
+from portal.models import Email, Event, OAuth, Session, Token, User
+from providers.base import EmailTrust, Identity
+
+ABSOLUTE = timedelta(days=90)  # the longest life of a session
+FRESH = timedelta(minutes=10)  # how long a sign-in counts as recent
+_KEPT_OF_A_TOKEN = ("access_token", "refresh_token", "id_token", "token_type")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Arrival:
+    """An identity that came back from a provider, with its token (None where tokens are not kept)."""
+
+    identity: Identity
+    entry: str  # the provider's configured name
+    token: Mapping[str, Any] | None
+    expires: datetime | None
+    scopes: tuple[str, ...]
+
+    @property
+    def oauth_id(self) -> str:
+        """The key of the OAuth that this identity has, or would have."""
+        return digest("OAuth", self.identity.issuer, self.identity.subject)
+
+    @property
+    def is_authoritative(self) -> bool:
+        """Whether the provider runs the domain of the address it verified."""
+        return self.identity.email_trust is EmailTrust.AUTHORITATIVE
+
+    @property
+    def is_verified(self) -> bool:
+        """Whether the provider says that it verified the address."""
+        return self.identity.email_trust is not EmailTrust.NONE
+
+    @property
+    def email_id(self) -> str | None:
+        """The key that its address is remembered under; None where it has none."""
+        return email_id(self.identity.email, verified=self.is_verified)
+
+    @property
+    def hint_id(self) -> str | None:
+        """The key of the same address where somebody only said that it is theirs."""
+        return email_id(self.identity.email, verified=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Seat:
+    """Where a sign-in happens: the id of the Session it will make, the flow it came by, and the device."""
+
+    session_id: str
+    flow: str
+    device: str | None = None
+
+
+class Records:
+    """The maker, with the clock and the cipher it needs."""
+
+    def __init__(self, cipher: TokenCipher, now: Callable[[], datetime]) -> None:
+        self.cipher = cipher
+        self.now = now
+
+    def user(self, user_id: str, arrival: Arrival) -> User:
+        """A new user that owns what arrived, under the name the provider gave, or its login."""
+        identity = arrival.identity
+        return User(
+            id=user_id,
+            name=identity.name or identity.login,
+            avatar=identity.avatar,
+            created=self.now(),
+            status="active",
+            epoch=0,
+            oauths=(arrival.oauth_id,),
+        )
+
+    def oauth(self, user_id: str, arrival: Arrival) -> OAuth:
+        """The link of what arrived to a user."""
+        return OAuth(
+            id=arrival.oauth_id,
+            user_id=user_id,
+            issuer=arrival.identity.issuer,
+            subject=arrival.identity.subject,
+            entry=arrival.entry,
+            linked=self.now(),
+        )
+
+    def email(self, user_id: str, arrival: Arrival) -> Email | None:
+        """The hint that its address is; None without one."""
+        key = arrival.email_id
+        return Email(id=key, user_id=user_id, oauth_id=arrival.oauth_id) if key else None
+
+    def session(self, user: User, oauth_id: str, seat: Seat) -> Session:
+        """A session that is fresh from now on."""
+        now = self.now()
+        return Session(
+            id=seat.session_id,
+            user_id=user.id,
+            epoch=user.epoch,
+            flow=seat.flow,
+            oauth_id=oauth_id,
+            created=now,
+            seen=now,
+            expires=now + ABSOLUTE,
+            fresh_until=now + FRESH,
+            device=seat.device,
+        )
+
+    def token(self, user_id: str, arrival: Arrival, *, version: int) -> Token:
+        """What is kept beside the OAuth, its token sealed for this user, row and version (T73)."""
+        identity, sealed = arrival.identity, None
+        if arrival.token is not None:
+            kept = {name: arrival.token[name] for name in _KEPT_OF_A_TOKEN if arrival.token.get(name)}
+            owner = (Token.KIND, arrival.oauth_id, user_id, "sealed", str(version))
+            sealed = self.cipher.seal(json.dumps(kept).encode(), *owner)
+        return Token(
+            oauth_id=arrival.oauth_id,
+            sealed=sealed,
+            version=version,
+            expires=arrival.expires,
+            scopes=arrival.scopes,
+            name=identity.name,
+            login=identity.login,
+            email=identity.email,
+            email_verified=identity.email_trust is not EmailTrust.NONE,
+            avatar=identity.avatar,
+            used=self.now(),
+        )
+
+    def event(self, user_id: str, what: str, session_id: str | None, oauth: OAuth | Arrival | None = None) -> Event:
+        """Something that happened now, in a session (None: on the command line), with an identity."""
+        now = self.now()
+        oauth_id = oauth.oauth_id if isinstance(oauth, Arrival) else oauth.id if oauth else None
+        return Event(
+            user_id=user_id,
+            id=_newest_first(now),
+            what=what,
+            when=now,
+            session_id=session_id,
+            oauth_id=oauth_id,
+            entry=oauth.entry if oauth else None,
+        )
+
+
+def email_id(address: str | None, *, verified: bool) -> str | None:
+    """The key an address is remembered under; None for what is no plain address.
+
+    One that nobody verified has a key of its own: it is a reason to ask, and can never be taken for a proved one.
+    """
+    normal = normalise_address(address or "")
+    return digest("Email" if verified else "Hint", normal) if normal else None
+
+
+def make_user_id() -> str:
+    """128 bits of randomness; never used twice."""
+    return secrets.token_urlsafe(16)
+
+
+def _newest_first(when: datetime) -> str:
+    """An Event's id: falls as time rises, so that key order is newest first without an index on time."""
+    microseconds = int(when.timestamp() * 1_000_000)
+    return f"{2**53 - microseconds:014x}{secrets.token_hex(3)}"

@@ -1,0 +1,81 @@
+"""The portal's pages under one parent blueprint, `portal`; one module a page group. It only joins them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from flask import Blueprint, Response, g, request, url_for
+
+from portal.dance import DanceBlueprint
+from portal.errors import Stop
+from portal.parts import parts
+from portal.security import add_headers, check_post
+from portal.views import account, errors, fresh, health, home, login, mine, recover, tasks, welcome
+from portal.views.page import STATIC
+from providers.base import Provider
+
+TEMPLATES = Path(__file__).parents[2] / "templates"
+# Probes come by address, and App Engine's cron by appspot.com: these are answered whatever the Host, and say nothing
+# that depends on it. (T28 is about addresses made from the Host; none of these makes one.)
+FOR_MACHINES = {
+    "healthz": ("/healthz", health.healthz),
+    "readyz": ("/readyz", health.readyz),
+    "warmup": ("/_ah/warmup", health.warmup),
+    "tick": ("/_tasks/tick", tasks.run_tick),
+}
+
+
+def make_blueprint(providers: Iterable[Provider]) -> Blueprint:
+    """The parent blueprint with a child for each provider. Checks and headers are for its own requests only."""
+    blueprint = Blueprint(
+        "portal",
+        __name__,
+        template_folder=str(TEMPLATES),
+        static_folder=str(STATIC),
+        static_url_path="/portal-static",
+    )
+    blueprint.add_url_rule("/", "home", home.home)
+    blueprint.add_url_rule("/login", "login", login.login)
+    blueprint.add_url_rule("/logout", "logout", login.logout, methods=["POST"])
+    blueprint.add_url_rule("/welcome", "newcomer", welcome.newcomer)
+    blueprint.add_url_rule("/welcome", "create", welcome.create, methods=["POST"])
+    blueprint.add_url_rule("/recover", "recover", recover.recover)
+    blueprint.add_url_rule("/recover/<provider>", "start_recover", recover.start_recover, methods=["POST"])
+    blueprint.add_url_rule("/account", "account", account.account)
+    blueprint.add_url_rule("/account/link/<provider>", "link", account.link, methods=["POST"])
+    blueprint.add_url_rule("/account/add", "confirm", account.confirm)
+    blueprint.add_url_rule("/account/add", "add", account.add, methods=["POST"])
+    blueprint.add_url_rule("/account/unlink", "unlink", account.unlink, methods=["POST"])
+    blueprint.add_url_rule("/account/prove", "prove", fresh.prove)
+    blueprint.add_url_rule("/account/prove/<provider>", "start_prove", fresh.start_prove, methods=["POST"])
+    blueprint.add_url_rule("/account/name", "rename", mine.rename, methods=["POST"])
+    blueprint.add_url_rule("/account/export", "export", mine.export)
+    blueprint.add_url_rule("/account/delete", "ask_delete", mine.ask_delete)
+    blueprint.add_url_rule("/account/delete", "delete", mine.delete, methods=["POST"])
+    for name, (path, view) in FOR_MACHINES.items():
+        blueprint.add_url_rule(path, name, view)
+    for provider in providers:
+        blueprint.register_blueprint(DanceBlueprint(provider, login=login.button))
+    blueprint.before_request(_check_post)
+    blueprint.after_request(_add_headers)
+    errors.register(blueprint)
+    return blueprint
+
+
+def is_for_machines(endpoint: str | None) -> bool:
+    """Whether a request is answered whatever name it came by."""
+    return endpoint in {f"portal.{name}" for name in FOR_MACHINES}
+
+
+def _check_post() -> None:
+    if request.method not in {"GET", "HEAD", "OPTIONS"}:
+        try:
+            check_post(parts().csrf_keys, parts().config.origin)
+        except Stop as stop:
+            stop.for_account = request.path.startswith(url_for("portal.account"))
+            raise
+
+
+def _add_headers(response: Response) -> Response:
+    return add_headers(response, https=not parts().config.development, starts_dance=g.get("portal_starts_dance", False))

@@ -1,0 +1,99 @@
+"""The account page, and what a person does there: add a way to sign in, remove one."""
+
+from __future__ import annotations
+
+from flask import redirect, request, session, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user, login_required
+
+from portal.accounts import SignedIn
+from portal.errors import Outcome, Stop
+from portal.landing import NOTICE, OUTCOMES
+from portal.linking import Purpose, Reason, Refuse
+from portal.parts import parts
+from portal.security import may_be_next
+from portal.signals import identity_linked, identity_unlinked, tell
+from portal.views.fresh import fresh_required, load_dance
+from portal.views.page import list_choices, show
+
+_NEXT = "/account"
+
+
+@may_be_next
+@login_required  # type: ignore[untyped-decorator]
+def account() -> ResponseReturnValue:
+    """The signed-in person's own account; nobody else's can be asked for (T42)."""
+    here = parts()
+    signed_in: SignedIn = current_user.signed_in
+    return show(
+        "account",
+        starts_dance=True,
+        user=current_user,
+        session=signed_in.session,
+        identities=here.accounts.list_identities(signed_in.user),
+        titles={name: provider.title for name, provider in here.providers.items()},
+        choices=list_choices(),
+        notice=session.pop(NOTICE, None) if NOTICE in session else None,
+    )
+
+
+@fresh_required
+def link(provider: str) -> ResponseReturnValue:
+    """Begin to add an identity."""
+    return load_dance(provider).begin(Purpose.LINK, _NEXT, user=current_user.signed_in.user)
+
+
+@may_be_next
+@login_required  # type: ignore[untyped-decorator]
+def confirm() -> ResponseReturnValue:
+    """Name the identity that is about to be added, before anything is written (T03, T51)."""
+    here = parts()
+    arrival = here.accounts.get_waiting(here.sessions.get_waiting(request), "link", current_user.signed_in.user)
+    if arrival is None or arrival.entry not in here.providers:
+        raise Stop(Outcome.WAITED_TOO_LONG, for_account=True)
+    return show("confirm", identity=arrival.identity, entry=arrival.entry, provider=here.providers[arrival.entry].title)
+
+
+@fresh_required
+def add() -> ResponseReturnValue:
+    """The person has said yes."""
+    here = parts()
+    signed_in: SignedIn = current_user.signed_in
+    linked = here.accounts.membership.link_waiting(
+        here.sessions.get_waiting(request),
+        "link",
+        signed_in.user,
+        signed_in.session,
+        provider_on=here.providers.__contains__,
+    )
+    if isinstance(linked, Refuse):
+        raise Stop(OUTCOMES[linked.reason], for_account=True)
+    user, _, arrival = linked
+    tell(identity_linked, user_id=user.id, entry=arrival.entry)
+    session[NOTICE] = ["added", here.providers[arrival.entry].title]
+    response = redirect(url_for("portal.account"), 303)
+    here.sessions.stop_waiting(response)
+    return response
+
+
+@fresh_required
+def unlink() -> ResponseReturnValue:
+    """Remove one of one's own identities."""
+    here = parts()
+    signed_in: SignedIn = current_user.signed_in
+    result = here.accounts.membership.unlink(
+        signed_in.user,
+        signed_in.session,
+        request.form.get("identity", ""),
+        usable=here.providers.__contains__,
+        end_others=bool(request.form.get("others")),
+    )
+    if isinstance(result, Refuse):
+        # Somebody else's identity, and one that never was, are the same to whoever asks (T42).
+        outcome = Outcome.NOT_FOUND if result.reason is Reason.NOT_FOUND else OUTCOMES[result.reason]
+        raise Stop(outcome)
+    user, oauth = result
+    tell(identity_unlinked, user_id=user.id, entry=oauth.entry)
+    title = here.providers[oauth.entry].title if oauth.entry in here.providers else oauth.entry
+    session[NOTICE] = ["removed", title]
+    return redirect(url_for("portal.account"), 303)

@@ -1,0 +1,46 @@
+"""Choosing a provider, one provider's button, and signing out."""
+
+from __future__ import annotations
+
+from flask import redirect, request, session, url_for
+from flask.typing import ResponseReturnValue
+from flask_login import current_user
+
+from portal.errors import Outcome, Stop
+from portal.landing import NOTICE
+from portal.parts import parts
+from portal.security import forget_before_sign_in, next_target
+from portal.views.page import list_choices, show
+
+
+def login() -> ResponseReturnValue:
+    """The page to choose a provider on; who is signed in already goes on to `next`."""
+    return _choose(None)
+
+
+def button(provider: str) -> ResponseReturnValue:
+    """One provider's page: a GET shows its button and starts nothing (T02)."""
+    return _choose(provider)
+
+
+def logout() -> ResponseReturnValue:
+    """End this browser's session, here and not at the provider, which the next page says (T65)."""
+    here = parts()
+    response = redirect(url_for("portal.home"), 303)
+    if current_user.is_authenticated:
+        here.accounts.sign_out(current_user.signed_in)
+        forget_before_sign_in(everything=here.owns_app)
+        session[NOTICE] = ["signed-out", ""]
+    here.sessions.forget(response)
+    return response
+
+
+def _choose(only: str | None) -> ResponseReturnValue:
+    here = parts()
+    target = next_target(request.args.get("next"))
+    if not here.providers:
+        raise Stop(Outcome.NO_PROVIDER)
+    if current_user.is_authenticated:
+        return redirect(target, 303)
+    others = only is not None and len(here.providers) > 1
+    return show("login", starts_dance=True, choices=list_choices(only), next=target, only=only, others=others)

@@ -1,0 +1,55 @@
+"""What every page is given: the title, the buttons and the form token. It knows the providers by their list only."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from flask import g, render_template, request, url_for
+
+from portal.parts import parts
+from portal.security import make_csrf_token
+
+STATIC = Path(__file__).parents[1] / "static"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A provider as a button: its configured name, its title, and whether this browser used it last."""
+
+    name: str
+    title: str
+    last_used: bool
+
+
+def show(template: str, *, starts_dance: bool = False, **values: Any) -> str:
+    """A page of ours. `starts_dance` where it has a button that leads to a provider: its CSP differs then."""
+    here = parts()
+    g.portal_starts_dance = starts_dance
+    return render_template(
+        f"portal/{template}.html",
+        title=here.config.title,
+        csrf_token=lambda: make_csrf_token(here.csrf_keys),
+        stylesheet=_static("portal.css"),
+        icon=_static("icon.svg"),
+        **values,
+    )
+
+
+def list_choices(only: str | None = None) -> list[Choice]:
+    """The buttons of the providers that are on, in their configured order (they never move), or one of them alone."""
+    here = parts()
+    last = here.sessions.last_used(request)
+    return [Choice(name, p.title, name == last) for name, p in here.providers.items() if only in {None, name}]
+
+
+def _static(filename: str) -> str:
+    return url_for("portal.static", filename=filename, v=_fingerprint(filename))
+
+
+@cache
+def _fingerprint(filename: str) -> str:
+    return hashlib.sha256((STATIC / filename).read_bytes()).hexdigest()[:12]

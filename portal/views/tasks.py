@@ -1,0 +1,25 @@
+"""What App Engine's cron asks for. Elsewhere `manage.py tick` does the same, and no address does."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from flask import Response, request
+
+from portal.logs import log
+from portal.parts import parts
+from portal.sweep import tick
+from portal.views.health import say
+
+
+def run_tick() -> Response:
+    """The regular work, for App Engine's own cron. A GET, for that is what it sends; no browser gets this far.
+
+    App Engine takes its own headers out of what people send; anywhere else anybody can write them (T29).
+    """
+    here = parts()
+    if not here.config.app_engine or request.headers.get("X-Appengine-Cron") != "true":
+        return say("not found", 404)
+    swept = tick(here.store, datetime.now(UTC))
+    log.info("tick: %d sessions seen, %d deleted", swept.seen, swept.deleted)
+    return say("ok")

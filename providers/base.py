@@ -1,0 +1,207 @@
+"""What a provider is and what it asserts about a person: all that a provider module needs. Knows no user, no portal."""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import Enum
+from typing import Any, ClassVar, Final, Self
+from urllib.parse import urlsplit
+
+import requests
+
+from providers._calls import as_provider_error, fetch, get_json, in_parallel, read_json
+from providers._documents import claim, claim_address, claim_url, is_safe_url
+from providers._faults import Call, Fault, ProviderError, UnknownProvider
+
+__all__ = [
+    "Call",
+    "EmailTrust",
+    "Fault",
+    "Identity",
+    "Provider",
+    "ProviderError",
+    "UnknownProvider",
+    "as_provider_error",
+    "claim",
+    "claim_address",
+    "claim_url",
+    "fetch",
+    "get_json",
+    "in_parallel",
+    "is_safe_url",
+    "numeric_subject",
+    "origin",
+    "read_json",
+    "text_subject",
+]
+
+MAX_LIFE: Final = 10**9  # seconds, 31 years; beyond lie the "never expires" of some, which no date can hold
+
+
+class EmailTrust(Enum):
+    """Who vouches for an identity's address."""
+
+    NONE = "none"  # nobody
+    VERIFIED = "verified"  # the provider says that it verified the address
+    AUTHORITATIVE = "authoritative"  # the provider runs the address's domain
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """What a provider asserts about the person who just signed in. Only issuer and subject identify (T31)."""
+
+    issuer: str
+    subject: str
+    name: str | None
+    login: str | None
+    email: str | None
+    email_trust: EmailTrust
+    avatar: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Provider(ABC):
+    """A way to sign in: its addresses, its credentials, and how its answers are understood. Shared between threads.
+
+    A module says what its provider is like; `configure` adds what an installation says about it.
+    """
+
+    SETTINGS: ClassVar = frozenset(
+        {"client_id", "client_secret", "title", "scopes", "keep_tokens", "authorization_url", "token_url", "api_url"}
+    )
+    # The token endpoint's error codes that somebody can do something about (RFC 6749, section 5.2).
+    TOKEN_FAULTS: ClassVar[Mapping[str, Fault]] = {
+        "invalid_grant": Fault.CODE_REFUSED,
+        "invalid_client": Fault.CLIENT_REFUSED,
+        "invalid_scope": Fault.CLIENT_REFUSED,
+        "unauthorized_client": Fault.CLIENT_REFUSED,
+        "redirect_uri_mismatch": Fault.CLIENT_REFUSED,  # not the RFC's, but Google's and GitHub's
+    }
+
+    name: str = ""  # of the entry in the configuration
+    title: str  # what people call it
+    authorization_url: str
+    token_url: str
+    api_url: str
+    scopes: tuple[str, ...]
+    client_id: str = ""
+    client_secret: str = field(default="", repr=False)
+    keep_tokens: bool = True
+    authorization_params: Mapping[str, str] = field(default_factory=dict, hash=False)
+    another_account: Mapping[str, str] = field(default_factory=dict, hash=False)  # asks for another account (T65)
+    vouches: bool = True  # whether it ever verifies an address; where it never does, nothing tells who came back
+    leaves_fragment: bool = False  # whether it redirects back with a fragment, which browsers carry on to our pages
+    sends_iss: bool = False  # whether a callback without `iss` must be refused (RFC 9207, T13)
+
+    @property
+    def issuer(self) -> str:
+        """The namespace of the subjects: two entries of one issuer know the same people by the same subjects."""
+        return origin(self.authorization_url)
+
+    @property
+    def iss(self) -> str | None:
+        """What a callback's `iss` must equal where there is one; None where this provider never sends it."""
+        return None
+
+    @property
+    def uses_nonce(self) -> bool:
+        """Whether an ID token is asked for, and so a nonce must go with the request (T11)."""
+        return False
+
+    def configure(self, name: str, settings: Mapping[str, Any]) -> Self:
+        """This provider as an entry of the configuration wants it. None and "" count as absent.
+
+        Raises ValueError for a setting this provider hasn't got, and for an address that is neither https nor loopback.
+        """
+        given = {key: value for key, value in settings.items() if value is not None and value != ""}
+        if unknown := sorted(given.keys() - self.SETTINGS):
+            raise ValueError(f"provider {name!r} has no setting {', '.join(unknown)}")
+        for key in given.keys() & {"authorization_url", "token_url", "api_url", "issuer"}:
+            if not is_safe_url(given[key]):
+                raise ValueError(f"{key} of provider {name!r} must be an https: address (http: on loopback only)")
+        if "api_url" in given:
+            given["api_url"] = given["api_url"].rstrip("/")
+        if "scopes" in given:
+            given["scopes"] = tuple(given["scopes"])
+        return replace(self, name=name, **given)
+
+    def resolve(self, http: requests.Session) -> Provider:  # noqa: ARG002 - what a provider to be discovered needs
+        """This provider with its addresses known, discovered first where they have to be. Raises ProviderError."""
+        return self
+
+    @abstractmethod
+    def identify(self, http: requests.Session, token: Mapping[str, Any], *, nonce: str | None) -> Identity:
+        """Whose token this is. `token` is what `read_token` gave. Raises ProviderError."""
+
+    def granted_scopes(self, token: Mapping[str, Any]) -> tuple[str, ...]:
+        """The scopes a token has; those asked for where the answer doesn't say (RFC 6749, section 5.1)."""
+        scope = token.get("scope")
+        if isinstance(scope, list):  # as oauthlib leaves it, cut at spaces only
+            scope = " ".join(map(str, scope))
+        if not isinstance(scope, str):
+            return self.scopes
+        return tuple(re.findall(r"[^ ,]+", scope))  # GitHub sends commas, and "" where nothing was granted (T90)
+
+    def error_code(self, document: Mapping[str, Any]) -> str | None:
+        """The error that a token answer reports, in the words of TOKEN_FAULTS; None for no error."""
+        return claim(document, "error", str)
+
+    def read_token(self, response: requests.Response) -> dict[str, Any]:
+        """The token endpoint's answer: `access_token` a text that a header can carry, `expires_in` an integer of
+        seconds or absent, the rest as it came. Raises ProviderError."""
+        status = response.status_code
+        answered = ProviderError(Fault.STATUS, "token", str(status), status=status)
+        if status != 200 and not 400 <= status < 500:
+            raise answered
+        try:
+            document: dict[str, Any] = read_json(response, call="token")
+        except ProviderError as error:
+            raise error if status == 200 else answered from None
+        code = self.error_code(document)
+        if code is None and status == 200:
+            return _checked_token(document)
+        # GitHub reports its errors with status 200. Only words and short numbers are shown: an answer that echoes our
+        # code or secret must not bring it into the log.
+        fault = self.TOKEN_FAULTS.get(code or "", Fault.MALFORMED if status == 200 else Fault.STATUS)
+        shown = code if code and re.fullmatch(r"[a-z_]{1,40}|[0-9/]{1,12}", code) else "no known error code"
+        raise ProviderError(fault, "token", f"{status} {shown}", status=status)
+
+
+def _checked_token(document: dict[str, Any]) -> dict[str, Any]:
+    access_token = document.get("access_token")
+    if not isinstance(access_token, str) or not re.fullmatch(r"[\x21-\x7e]+", access_token):
+        raise ProviderError(Fault.MALFORMED, "token", "access_token is missing or no text that a header can carry")
+    token_type = document.get("token_type")
+    if token_type is not None and (not isinstance(token_type, str) or token_type.lower() != "bearer"):
+        raise ProviderError(Fault.MALFORMED, "token", "token_type is not bearer")
+    expires_in = document.get("expires_in")
+    if isinstance(expires_in, str) and re.fullmatch(r"[0-9]{1,20}", expires_in):
+        expires_in = int(expires_in)
+    if expires_in is None:
+        return {key: value for key, value in document.items() if key != "expires_in"}
+    if type(expires_in) is not int or expires_in < 0:
+        raise ProviderError(Fault.MALFORMED, "token", "expires_in is no number of seconds")
+    return {**document, "expires_in": min(expires_in, MAX_LIFE)}
+
+
+def numeric_subject(value: object) -> str:
+    """A positive JSON integer as text. `true`, `"1"`, `1.0` and null are no integers (T32). Raises ProviderError."""
+    if type(value) is not int or not 1 <= value < 2**63:
+        raise ProviderError(Fault.SUBJECT, "profile", "the subject is no positive integer")
+    return str(value)
+
+
+def text_subject(value: object, pattern: str) -> str:
+    """A text that matches all of a pattern, as it is: nothing trimmed or folded (T32). Raises ProviderError."""
+    if not isinstance(value, str) or not re.fullmatch(pattern, value):
+        raise ProviderError(Fault.SUBJECT, "profile", "the subject is no text of the agreed form")
+    return value
+
+
+def origin(url: str) -> str:
+    """Scheme, host and port of a URL."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"

@@ -1,0 +1,147 @@
+"""The stand-in Facebook: a Graph of one node, that answers only what it is asked for.
+
+Quirks: every address has a version in it; `#_=_` hangs on the redirect; a token lives for 60 days and is never
+refreshed; the proof of the app secret is compulsory; errors are nested and come with code and subcode; nothing is ever
+said about whether an address is verified. developers.facebook.com/docs/facebook-login/guides/advanced/manual-flow
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import re
+import secrets
+from typing import assert_never
+
+from flask import Blueprint, Response, jsonify, request
+from flask.typing import ResponseReturnValue
+
+from providers.sandbox import people
+from providers.sandbox.back import CallFault, bearer, exchange
+from providers.sandbox.clients import Client
+from providers.sandbox.front import authorize
+from providers.sandbox.grants import CodeFault, Grant, Grants
+from providers.sandbox.shelf import Clock
+from providers.sandbox.standin import StandIn, base
+from providers.sandbox.troubles import Call, Trouble, bad_subject, play
+
+SIXTY_DAYS = 5_183_944  # a little less, as Facebook sends it
+FIELDS = {"id", "name", "email", "picture"}
+
+
+def make_standin(client: Client, *, clock: Clock, pace: float) -> StandIn:
+    return StandIn(
+        name="facebook",
+        title="Facebook",
+        client=client,
+        grants=Grants(prefix="EAA", life=SIXTY_DAYS, clock=clock),
+        people=people.FACEBOOK,
+        scopes={"public_profile": "public_profile", "email": "email"},
+        email_scopes=frozenset({"email"}),
+        calls=(Call.TOKEN, Call.PROFILE),
+        subject=re.compile(r"[1-9][0-9]{0,19}"),
+        subject_digits=17,
+        has_verified=False,
+        issuer_path=None,
+        fragment="#_=_",
+        denial={
+            "error": "access_denied",
+            "error_code": "200",
+            "error_description": "Permissions error",
+            "error_reason": "user_denied",
+        },
+        pace=pace,
+    )
+
+
+def make_blueprint(standin: StandIn) -> Blueprint:
+    facebook = Blueprint("facebook", __name__, url_prefix="/facebook/<graph_version:version>")
+
+    @facebook.url_value_preprocessor
+    def any_version_will_do(_endpoint: str | None, values: dict[str, object] | None) -> None:
+        if values is not None:
+            del values["version"]
+
+    @facebook.route("/dialog/oauth", methods=["GET", "POST"])
+    def auth() -> ResponseReturnValue:
+        return authorize(standin)
+
+    @facebook.route("/oauth/access_token", methods=["GET", "POST"])
+    def token() -> ResponseReturnValue:
+        found = exchange(standin, request.form if request.method == "POST" else request.args)
+        if not isinstance(found, Grant):
+            return _token_error(found)
+        if (bad := play(found.trouble_at(Call.TOKEN), pace=standin.pace)) is not None:
+            return bad
+        return {"access_token": standin.grants.tokens.put(found), "token_type": "bearer", "expires_in": SIXTY_DAYS}
+
+    @facebook.get("/me")
+    def me() -> ResponseReturnValue:
+        token = bearer() or request.args.get("access_token", "")
+        grant = standin.grants.tokens.get(token)
+        if grant is None:
+            return _error("Invalid OAuth access token - Cannot parse access token", 190)
+        if (fault := _proof_fault(standin.client, token)) is not None:
+            return _error(fault, 100)
+        asked = request.args.get("fields", "id,name").split(",")
+        if unknown := [field for field in asked if field not in FIELDS]:
+            return _error(f"(#100) Tried accessing nonexisting field ({unknown[0]}) on node type (User)", 100)
+        if (bad := play(grant.trouble_at(Call.PROFILE), pace=standin.pace)) is not None:
+            return bad
+        known = _profile(grant)
+        return {field: known[field] for field in ["id", *asked] if field in known}
+
+    return facebook
+
+
+def _proof_fault(client: Client, token: str) -> str | None:
+    """developers.facebook.com/docs/graph-api/guides/secure-requests"""
+    proof = request.args.get("appsecret_proof")
+    if proof is None:
+        return "API calls from the server require an appsecret_proof argument"
+    right = hmac.new(client.client_secret.encode(), token.encode(), hashlib.sha256).hexdigest()
+    return (
+        None
+        if hmac.compare_digest(right.encode(), proof.encode())
+        else "Invalid appsecret_proof provided in the API argument"
+    )
+
+
+def _profile(grant: Grant) -> dict[str, object]:
+    """Everything there is to be asked for; what isn't known is left out, never null."""
+    person = grant.person
+    profile: dict[str, object] = {"id": bad_subject(grant.trouble, person.subject, odd="ada.lovelace")}
+    if grant.trouble is Trouble.NO_PROFILE:
+        return profile
+    if person.name is not None:
+        profile["name"] = person.name
+    if person.email is not None and "email" in grant.scopes:
+        profile["email"] = person.email
+    url = f"{base()}/_sandbox/static/person.svg"
+    return profile | {"picture": {"data": {"height": 50, "width": 50, "is_silhouette": True, "url": url}}}
+
+
+def _token_error(fault: CallFault | CodeFault) -> ResponseReturnValue:
+    match fault:
+        case CallFault.CLIENT:
+            return _error("Error validating client secret.", 1)
+        case CallFault.REPEATED:
+            return _error("Invalid parameter", 100)
+        case CodeFault.UNKNOWN:
+            return _error("Invalid verification code format.", 100)
+        case CodeFault.USED:
+            return _error("This authorization code has been used.", 100, subcode=36009)
+        case CodeFault.REDIRECT:
+            why = "Please make sure your redirect_uri is identical to the one you used in the OAuth dialog request"
+            return _error(f"Error validating verification code. {why}", 100, subcode=36008)
+        case CodeFault.VERIFIER:
+            return _error("Invalid code_verifier parameter", 100)
+        case _:
+            assert_never(fault)
+
+
+def _error(message: str, code: int, *, subcode: int | None = None) -> tuple[Response, int]:
+    error: dict[str, object] = {"message": message, "type": "OAuthException", "code": code}
+    if subcode is not None:
+        error["error_subcode"] = subcode
+    return jsonify(error=error | {"fbtrace_id": "A" + secrets.token_urlsafe(16)}), 400

@@ -1,0 +1,120 @@
+"""The front channel, the same at all three: the authorisation request, the consent page, and the way back with a code.
+
+What is asked wrongly is told to the application only where its redirect URI is certain; otherwise to the person, here
+(RFC 6749 §4.1.2.1).
+"""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlencode
+
+from flask import Response, render_template, request
+from flask.typing import ResponseReturnValue
+
+from providers.sandbox.choice import HEADER, Choice, Unusable, read_form, read_header
+from providers.sandbox.grants import Ask, Code, Grant
+from providers.sandbox.standin import StandIn
+from providers.sandbox.troubles import WORDS, Trouble
+
+CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")  # a SHA-256 in base64url (RFC 7636 §4.2)
+
+
+def authorize(standin: StandIn) -> ResponseReturnValue:
+    """GET shows the consent page, POST takes what was chosen on it."""
+    return _decide(standin) if request.method == "POST" else _ask(standin)
+
+
+def _ask(standin: StandIn) -> ResponseReturnValue:
+    args = request.args
+    if args.getlist("client_id") != [standin.client.client_id]:
+        return _stop(standin, "No application with this client_id is registered here.")
+    redirect_uris = args.getlist("redirect_uri")
+    if len(redirect_uris) != 1 or redirect_uris[0] not in standin.client.redirect_uris:
+        return _stop(standin, "This redirect_uri is not registered for the application, character by character.")
+    fault = _fault(standin)
+    if fault is not None:
+        error, why = fault
+        state = args["state"] if len(args.getlist("state")) == 1 else None
+        return _send_back(standin, redirect_uris[0], {"error": error, "error_description": why, "state": state})
+    ask = Ask(
+        redirect_uri=redirect_uris[0],
+        state=args.get("state"),
+        scopes=tuple(sorted({standin.scopes[scope] for scope in _scopes()})),
+        challenge=args["code_challenge"],
+        nonce=args.get("nonce"),
+        offline=args.get("access_type") == "offline",
+    )
+    shortcut = request.headers.get(HEADER)
+    if shortcut is None:
+        return _page(standin, ask, standin.grants.asks.put(ask))
+    try:
+        return _grant(standin, ask, read_header(shortcut, standin))
+    except Unusable as unusable:
+        return _stop(standin, str(unusable))
+
+
+def _decide(standin: StandIn) -> ResponseReturnValue:
+    request_id = request.form.get("request", "")
+    ask = standin.grants.asks.get(request_id)
+    if ask is None:
+        return _stop(standin, "This page is too old. Start again where you came from.")
+    try:
+        choice = read_form(request.form, standin)
+    except Unusable as unusable:
+        return _page(standin, ask, request_id, problem=str(unusable)), 400
+    if choice is None:
+        return _send_back(standin, ask.redirect_uri, {**standin.denial, "state": ask.state})
+    return _grant(standin, ask, choice)
+
+
+def _grant(standin: StandIn, ask: Ask, choice: Choice) -> Response:
+    kept_back = standin.email_scopes if choice.trouble is Trouble.SCOPE_REDUCED else frozenset()
+    grant = Grant(ask, choice.person, frozenset(ask.scopes) - kept_back, choice.trouble, choice.at)
+    return _send_back(standin, ask.redirect_uri, {"code": standin.grants.codes.put(Code(grant)), "state": ask.state})
+
+
+def _fault(standin: StandIn) -> tuple[str, str] | None:
+    """What is wrong with the request, as `error` and `error_description`."""
+    args = request.args
+    if any(len(values) > 1 for _, values in args.lists()):
+        return "invalid_request", "A parameter is there more than once."  # RFC 6749 §3.1
+    if "response_type" not in args:
+        return "invalid_request", "response_type is missing."
+    if args["response_type"] != "code":
+        return "unsupported_response_type", "response_type is code here."
+    if CHALLENGE.fullmatch(args.get("code_challenge", "")) is None:
+        return "invalid_request", "code_challenge is compulsory here."  # RFC 7636 §4.4.1
+    if args.get("code_challenge_method") != "S256":
+        return "invalid_request", "code_challenge_method is S256 here."  # absent means plain (RFC 7636 §4.3)
+    if unknown := [scope for scope in _scopes() if scope not in standin.scopes]:
+        return "invalid_scope", f"Unknown here: {' '.join(unknown)}"
+    return None
+
+
+def _scopes() -> list[str]:
+    return re.findall(r"[^\s,]+", request.args.get("scope", ""))
+
+
+def _send_back(standin: StandIn, redirect_uri: str, answer: dict[str, str | None]) -> Response:
+    answer["iss"] = standin.issuer
+    query = urlencode({name: value for name, value in answer.items() if value is not None})
+    joint = "&" if "?" in redirect_uri else "?"
+    return Response(status=303, headers={"Location": f"{redirect_uri}{joint}{query}{standin.fragment}"})
+
+
+def _page(standin: StandIn, ask: Ask, request_id: str, *, problem: str | None = None) -> str:
+    return render_template(
+        "consent.html",
+        standin=standin,
+        ask=ask,
+        request_id=request_id,
+        problem=problem,
+        told=request.form,
+        troubles=WORDS,
+        application=ask.redirect_uri.split("/")[2],
+    )
+
+
+def _stop(standin: StandIn, why: str) -> ResponseReturnValue:
+    return render_template("stop.html", standin=standin, why=why), 400

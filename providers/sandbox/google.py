@@ -1,0 +1,194 @@
+"""The stand-in Google: OpenID Connect, with discovery, a key set and a signed ID token.
+
+Quirks: scopes come back as addresses; `userinfo` says "false", a text, of an address that is not verified (seen in the
+wild, where the ID token has the boolean); a refresh token only for `access_type=offline`.
+developers.google.com/identity/openid-connect
+"""
+
+from __future__ import annotations
+
+import re
+from typing import assert_never
+
+from flask import Blueprint, Response, jsonify, request
+from flask.typing import ResponseReturnValue
+
+from providers.sandbox import people
+from providers.sandbox.back import CallFault, bearer, exchange, refusal
+from providers.sandbox.clients import Client
+from providers.sandbox.front import authorize
+from providers.sandbox.grants import CodeFault, Grant, Grants
+from providers.sandbox.shelf import Clock
+from providers.sandbox.signing import get_signer, half_hash
+from providers.sandbox.standin import StandIn, base
+from providers.sandbox.troubles import Call, Trouble, bad_subject, play
+
+EMAIL = "https://www.googleapis.com/auth/userinfo.email"
+PROFILE = "https://www.googleapis.com/auth/userinfo.profile"
+HOUR = 3599  # as Google sends it
+
+
+def make_standin(client: Client, *, clock: Clock, pace: float) -> StandIn:
+    return StandIn(
+        name="google",
+        title="Google",
+        client=client,
+        grants=Grants(prefix="ya29.", life=HOUR, clock=clock),
+        people=people.GOOGLE,
+        scopes={"openid": "openid", "email": EMAIL, "profile": PROFILE, EMAIL: EMAIL, PROFILE: PROFILE},
+        email_scopes=frozenset({EMAIL}),
+        calls=(Call.TOKEN, Call.PROFILE),
+        subject=re.compile(r"[\x21-\x7e]{1,255}"),
+        subject_digits=21,
+        has_verified=True,
+        issuer_path="/google",
+        denial={"error": "access_denied"},
+        pace=pace,
+    )
+
+
+def make_blueprint(standin: StandIn) -> Blueprint:
+    google = Blueprint("google", __name__, url_prefix="/google")
+
+    @google.get("/.well-known/openid-configuration")
+    def discovery() -> ResponseReturnValue:
+        return discovery_document(f"{base()}/google")
+
+    @google.route("/o/oauth2/v2/auth", methods=["GET", "POST"])
+    def auth() -> ResponseReturnValue:
+        return authorize(standin)
+
+    @google.get("/oauth2/v3/certs")
+    def certs() -> ResponseReturnValue:
+        return dict(get_signer().key_set()), {"Cache-Control": "public, max-age=3600"}
+
+    @google.post("/token")
+    def token() -> ResponseReturnValue:
+        match request.form.get("grant_type"):
+            case "authorization_code":
+                return _from_code(standin)
+            case "refresh_token":
+                return _from_refresh_token(standin)
+            case _:
+                return _error("unsupported_grant_type", "Invalid grant_type")
+
+    @google.get("/v1/userinfo")
+    def userinfo() -> ResponseReturnValue:
+        grant = standin.grants.tokens.get(bearer())
+        if grant is None:
+            body, status = _error("invalid_request", "Invalid Credentials", 401)
+            return body, status, {"WWW-Authenticate": 'Bearer error="invalid_token"'}
+        if (bad := play(grant.trouble_at(Call.PROFILE), pace=standin.pace)) is not None:
+            return bad
+        claims = _claims(grant)
+        if claims.get("email_verified") is False:
+            claims["email_verified"] = "false"
+        return claims
+
+    @google.post("/revoke")
+    def revoke() -> ResponseReturnValue:
+        token = request.values.get("token", "")
+        return {} if standin.grants.revoke(token) else _error("invalid_token", "Token expired or revoked")
+
+    return google
+
+
+def discovery_document(issuer: str) -> dict[str, object]:
+    """OpenID Connect Discovery §3; the flag for `iss` is RFC 9207 §3."""
+    return {
+        "issuer": issuer,
+        "authorization_endpoint": f"{issuer}/o/oauth2/v2/auth",
+        "token_endpoint": f"{issuer}/token",
+        "userinfo_endpoint": f"{issuer}/v1/userinfo",
+        "revocation_endpoint": f"{issuer}/revoke",
+        "jwks_uri": f"{issuer}/oauth2/v3/certs",
+        "response_types_supported": ["code"],
+        "response_modes_supported": ["query"],
+        "grant_types_supported": ["authorization_code", "refresh_token"],
+        "subject_types_supported": ["public"],
+        "id_token_signing_alg_values_supported": ["RS256"],
+        "scopes_supported": ["openid", "email", "profile"],
+        "claims_supported": ["aud", "email", "email_verified", "exp", "hd", "iat", "iss", "name", "picture", "sub"],
+        "token_endpoint_auth_methods_supported": ["client_secret_post", "client_secret_basic"],
+        "code_challenge_methods_supported": ["S256"],
+        "authorization_response_iss_parameter_supported": True,
+    }
+
+
+def _from_code(standin: StandIn) -> ResponseReturnValue:
+    match exchange(standin, request.form):
+        case Grant() as grant:
+            if (bad := play(grant.trouble_at(Call.TOKEN), pace=standin.pace)) is not None:
+                return bad
+            more = {"refresh_token": standin.grants.refresh_tokens.put(grant)} if grant.ask.offline else {}
+            return _token_answer(standin, grant) | more
+        case CallFault() as fault:
+            return _call_error(fault)
+        case CodeFault.UNKNOWN:
+            return _error("invalid_grant", "Malformed auth code.")
+        case CodeFault.USED:
+            return _error("invalid_grant", "Bad Request")
+        case CodeFault.REDIRECT:
+            return _error("redirect_uri_mismatch", "Bad Request")
+        case CodeFault.VERIFIER:
+            return _error("invalid_grant", "Invalid code verifier.")
+        case _ as never:
+            assert_never(never)
+
+
+def _from_refresh_token(standin: StandIn) -> ResponseReturnValue:
+    fault = refusal(standin, request.form)
+    if fault is not None:
+        return _call_error(fault)
+    grant = standin.grants.refresh_tokens.get(request.form.get("refresh_token", ""))
+    return _token_answer(standin, grant) if grant else _error("invalid_grant", "Token has been expired or revoked.")
+
+
+def _token_answer(standin: StandIn, grant: Grant) -> dict[str, object]:
+    access_token = standin.grants.tokens.put(grant)
+    answer: dict[str, object] = {
+        "access_token": access_token,
+        "expires_in": HOUR,
+        "scope": " ".join(sorted(grant.scopes)),
+        "token_type": "Bearer",
+    }
+    if "openid" in grant.scopes:
+        now = int(standin.grants.clock())
+        audience = standin.client.client_id
+        claims = {"iss": f"{base()}/google", "azp": audience, "aud": audience, **_claims(grant)}
+        claims |= {"at_hash": half_hash(access_token), "iat": now, "exp": now + 3600}
+        if grant.ask.nonce is not None:
+            claims["nonce"] = grant.ask.nonce
+        answer["id_token"] = get_signer().sign(claims)
+    return answer
+
+
+def _claims(grant: Grant) -> dict[str, object]:
+    """What the scopes allow to be told; a claim that isn't known is left out, never null."""
+    person = grant.person
+    claims: dict[str, object] = {"sub": bad_subject(grant.trouble, person.subject, odd="ада 1")}
+    if person.hd is not None:
+        claims["hd"] = person.hd
+    if grant.trouble is Trouble.NO_PROFILE:
+        return claims
+    if EMAIL in grant.scopes and person.email is not None:
+        claims |= {"email": person.email, "email_verified": person.verified}
+    if PROFILE in grant.scopes:
+        claims["picture"] = f"{base()}/_sandbox/static/person.svg"
+        if person.name is not None:
+            claims["name"] = person.name
+    return claims
+
+
+def _call_error(fault: CallFault) -> tuple[Response, int]:
+    match fault:
+        case CallFault.CLIENT:
+            return _error("invalid_client", "Unauthorized", 401)
+        case CallFault.REPEATED:
+            return _error("invalid_request", "Parameter not allowed more than once.")
+        case _:
+            assert_never(fault)
+
+
+def _error(error: str, description: str, status: int = 400) -> tuple[Response, int]:
+    return jsonify(error=error, error_description=description), status

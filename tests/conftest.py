@@ -1,0 +1,96 @@
+"""What all tests share: the sandbox, a portal on a fresh database, and people who use it."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from flask import Flask
+
+from portal import create_app
+from portal.config import Config, load_config
+from providers.sandbox import RunningSandbox, running_sandbox
+from tests.emulator import NoEmulator, running_emulator
+from tests.person import HOME, Person
+
+STRICT = bool(os.environ.get("PORTAL_TEST_STRICT"))
+FULL = bool(os.environ.get("PORTAL_TEST_FULL"))
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Under PORTAL_TEST_STRICT=1 what the machine lacks is a failure: a skip proves nothing."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if STRICT and reporter is not None and reporter.stats.get("skipped"):
+        reporter.write_line("PORTAL_TEST_STRICT: a skip is a failure", red=True)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.fixture(scope="session")
+def full() -> bool:
+    """Whether to run at full size, as `make verify` does."""
+    return FULL
+
+
+@pytest.fixture(scope="session")
+def sandbox() -> Iterator[RunningSandbox]:
+    """The three stand-ins, over real HTTP, for all tests of this run."""
+    with running_sandbox(redirect_base=HOME) as running:
+        yield running
+
+
+@pytest.fixture
+def environ(sandbox: RunningSandbox, tmp_path: Path) -> dict[str, str]:
+    """The settings of a portal in front of the sandbox, as environment variables that a test may change."""
+    settings = {"PORTAL_BASE_URL": HOME, "PORTAL_STORE": f"sqlite:///{tmp_path}/portal.db"}
+    for name, values in sandbox.settings.items():
+        settings |= {f"PORTAL_PROVIDERS__{name}__{key}".upper(): value for key, value in values.items()}
+    return settings
+
+
+@pytest.fixture
+def config(environ: dict[str, str], tmp_path: Path) -> Config:
+    """The configuration that `environ` makes."""
+    return load_config(environ=environ, cwd=tmp_path)
+
+
+@pytest.fixture
+def app(config: Config) -> Iterator[Flask]:
+    """A portal of its own on a fresh database, in front of the sandbox."""
+    app = create_app(config)
+    yield app
+    app.extensions["portal"].store.close()
+
+
+@pytest.fixture
+def person(app: Flask) -> Person:
+    """Somebody with a browser of their own."""
+    return Person(app)
+
+
+@pytest.fixture
+def people(app: Flask) -> Callable[[], Person]:
+    """As many of them as one likes, each with a browser."""
+    return lambda: Person(app)
+
+
+@pytest.fixture(scope="session")
+def emulator_host() -> Iterator[str]:
+    """`host:port` of a Datastore emulator: the one the environment names, else one of our own for all tests."""
+    if named := os.environ.get("DATASTORE_EMULATOR_HOST"):
+        yield named
+        return
+    try:
+        with running_emulator() as emulator:
+            yield emulator.host
+    except NoEmulator as missing:
+        pytest.skip(str(missing))
+
+
+@pytest.fixture
+def datastore_url(emulator_host: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The URL of an empty store on the emulator: each test has a namespace of its own."""
+    monkeypatch.setenv("DATASTORE_EMULATOR_HOST", emulator_host)
+    return f"datastore://demo?namespace={secrets.token_hex(8)}"

@@ -1,0 +1,177 @@
+"""What a request costs on Datastore, RPC by RPC, as it leaves the process: each one is money and a round trip (T67)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from portal import create_app
+from portal.accounts import SEEN_EVERY, Accounts, Browser, SignedIn
+from portal.config import load_config
+from portal.storage import Store, Update, open_store
+from tests.person import PROVIDERS, Person
+from tests.storage.arrivals import arrive, browser_of, make_accounts, make_identity
+from tests.storage.wire import Wire
+
+Costs = Callable[[Callable[[], object]], list[str]]
+
+
+@pytest.fixture
+def store(datastore_url: str, wire: Wire) -> Iterator[Store]:
+    store = open_store(datastore_url)
+    yield store
+    store.close()
+
+
+@pytest.fixture
+def accounts(store: Store) -> Accounts:
+    return make_accounts(store)
+
+
+@pytest.fixture
+def costs(wire: Wire) -> Costs:
+    """The RPCs of one call."""
+
+    def costs(call: Callable[[], object]) -> list[str]:
+        wire.forget()
+        call()
+        return list(wire.sent)
+
+    return costs
+
+
+def sign_in(accounts: Accounts, *, browser: Browser | None = None, email: str | None = None) -> SignedIn:
+    signed_in = accounts.arrive(*arrive(make_identity(email=email), browser=browser))
+    assert isinstance(signed_in, SignedIn)
+    return signed_in
+
+
+# --- the operations of Accounts -------------------------------------------------------------------------------------
+
+
+def test_a_first_sign_in_is_two(accounts: Accounts, costs: Costs) -> None:
+    assert costs(lambda: sign_in(accounts)) == ["Lookup", "Commit"]
+
+
+def test_a_first_sign_in_with_an_address_that_another_has_proved_is_two(accounts: Accounts, costs: Costs) -> None:
+    sign_in(accounts)
+    other = make_identity("1815", issuer="https://accounts.google.com", email="583231@example.org")
+    assert costs(lambda: accounts.arrive(*arrive(other, entry="google"))) == ["Lookup", "Commit"]
+
+
+def test_a_return_in_a_browser_without_a_session_is_three(accounts: Accounts, costs: Costs) -> None:
+    sign_in(accounts)
+    assert costs(lambda: sign_in(accounts)) == ["Lookup", "Lookup", "Commit"]
+
+
+def test_a_return_in_the_same_browser_is_two(accounts: Accounts, costs: Costs) -> None:
+    browser = browser_of(sign_in(accounts))
+    assert costs(lambda: sign_in(accounts, browser=browser)) == ["Lookup", "Commit"]
+
+
+def test_a_return_that_is_refused_writes_nothing(accounts: Accounts, store: Store, costs: Costs) -> None:
+    user = sign_in(accounts).user
+    store.commit(Update(replace(user, status="suspended")))
+    assert costs(lambda: accounts.arrive(*arrive())) == ["Lookup", "Lookup"]
+
+
+def test_a_page_of_a_signed_in_person_is_one_and_two_when_it_is_time_to_note_it(store: Store, costs: Costs) -> None:
+    now = datetime.now(UTC)
+    accounts = make_accounts(store, now=lambda: now)
+    browser = browser_of(sign_in(accounts))
+    assert costs(lambda: accounts.get_signed_in(browser)) == ["Lookup"]
+    now += SEEN_EVERY
+    assert costs(lambda: accounts.get_signed_in(browser)) == ["Lookup", "Commit"]
+    assert costs(lambda: accounts.get_signed_in(browser)) == ["Lookup"]
+
+
+def test_a_claim_that_nothing_stands_behind_is_one(accounts: Accounts, costs: Costs) -> None:
+    assert costs(lambda: accounts.get_signed_in(Browser("nobody", "nothing"))) == ["Lookup"]
+
+
+def test_the_account_page_is_one_more(accounts: Accounts, costs: Costs) -> None:
+    user = sign_in(accounts).user
+    assert costs(lambda: accounts.list_identities(user)) == ["Lookup"]
+
+
+def test_signing_out_is_one_more(accounts: Accounts, costs: Costs) -> None:
+    signed_in = sign_in(accounts)
+    assert costs(lambda: accounts.sign_out(signed_in)) == ["Commit"]
+
+
+def test_a_second_arrival_of_a_flow_is_one(accounts: Accounts, costs: Costs) -> None:
+    browser = browser_of(sign_in(accounts))
+    assert costs(lambda: accounts.has_arrived(browser, "another flow")) == ["Lookup"]
+
+
+# --- through the front door -----------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def people(environ: dict[str, str], datastore_url: str, tmp_path: Path, wire: Wire) -> Iterator[Callable[[], Person]]:
+    app = create_app(load_config(environ=environ | {"PORTAL_STORE": datastore_url}, cwd=tmp_path))
+    yield lambda: Person(app)
+    app.extensions["portal"].store.close()
+
+
+def test_who_is_not_signed_in_costs_nothing(people: Callable[[], Person], costs: Costs) -> None:
+    person = people()
+    for path in ("/", "/login", "/login/github", "/account", "/nowhere", "/healthz", "/static/portal.css"):
+        assert costs(lambda path=path: person.opens(path)) == []  # type: ignore[misc]
+    assert costs(lambda: person.starts("github")) == []
+    assert costs(lambda: person.sends("/logout")) == []
+
+
+def test_a_callback_that_fails_costs_no_write_and_mostly_nothing(people: Callable[[], Person], costs: Costs) -> None:
+    person = people()
+    state = "s" * 43
+    denied = person.consents(person.starts("github"), "deny")
+    for query in ("", f"code=c&state={state}", f"error=access_denied&state={state}"):
+        assert costs(lambda query=query: person.opens(f"/login/github/authorized?{query}")) == []  # type: ignore[misc]
+    assert costs(lambda: person.returns(denied)) == []
+    person.signs_in_with("github")
+    assert costs(lambda: person.opens(f"/login/github/authorized?code=c&state={state}")) == ["Lookup"]
+
+
+@pytest.mark.parametrize("provider", PROVIDERS)
+def test_each_step_of_a_person_costs_what_it_should(people: Callable[[], Person], costs: Costs, provider: str) -> None:
+    person, elsewhere = people(), people()
+    callback = person.consents(person.starts(provider))
+    assert costs(lambda: person.returns(callback)) == ["Lookup", "Commit"]
+    if person.page and person.is_asked(
+        person.page
+    ):  # a provider that never verifies: the identity waits for the answer
+        page = person.page
+        assert costs(lambda: person.opens(page.location)) == ["Lookup"]
+        assert costs(lambda: person.posts("/welcome")) == ["Lookup", "Lookup", "Lookup", "Commit"]
+    assert costs(lambda: person.opens("/")) == ["Lookup"]
+    assert costs(lambda: person.opens("/login")) == ["Lookup"]
+    assert costs(lambda: person.opens("/account")) == ["Lookup", "Lookup"]
+
+    callback = elsewhere.consents(elsewhere.starts(provider))
+    assert costs(lambda: elsewhere.returns(callback)) == ["Lookup", "Lookup", "Commit"]
+    assert costs(lambda: elsewhere.returns(callback)) == ["Lookup"]  # pressed "back", or reloaded
+
+    elsewhere.opens("/account")
+    assert costs(lambda: elsewhere.posts("/logout")) == ["Lookup", "Commit"]
+    assert costs(lambda: elsewhere.opens("/")) == []
+
+
+def test_adding_and_removing_a_way_in(people: Callable[[], Person], costs: Costs) -> None:
+    person = people()
+    person.signs_in_with("github")
+    person.opens("/account")
+    assert costs(lambda: person.posts("/account/link/google")) == ["Lookup"]
+    assert person.page
+    callback = person.consents(person.page.location)
+    assert costs(lambda: person.returns(callback)) == ["Lookup", "Commit"]
+    assert costs(lambda: person.opens("/account/add")) == ["Lookup", "Lookup"]
+    assert costs(lambda: person.posts("/account/add")) == ["Lookup", "Lookup", "Lookup", "Commit"]
+    person.opens("/account")
+    forms = [form for form in person.sees.forms if form.action == "/account/unlink"]
+    removing = costs(lambda: person.sends("/account/unlink", data=forms[0].fields))
+    assert removing == ["Lookup"] + ["Lookup"] * 4 + ["Commit"], "who asks, and then one transaction"
