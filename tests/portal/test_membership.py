@@ -13,12 +13,13 @@ from typing import Any
 import pytest
 
 from portal.accounts import Intent, SignedIn, Waiting
-from portal.errors import Contended
+from portal.errors import CommitUnknown, Contended
 from portal.linking import Reason, Refuse
 from portal.models import Email, Event, OAuth, Pending, Record, Session, Token, User
 from portal.pending import LIFETIME, RECOVERY_LIFETIME, pending_id
 from portal.records import email_id
-from portal.storage import Insert, Store
+from portal.storage import Insert, Store, budget
+from portal.storage.sql import SQLStore
 from tests.portal.desk import (
     CANARY,
     Clock,
@@ -359,6 +360,17 @@ def unlink(desk: Desk, user: User, oauth_id: str) -> Any:
     return desk.membership.unlink(user, None, oauth_id, usable=bool, end_others=False)
 
 
+def unlink_until_told(desk: Desk, user: User, oauth_id: str) -> Any:
+    """As a person does whose page says that nobody knows how it ended: press again."""
+    for _ in range(5):
+        try:
+            outcome = unlink(desk, user, oauth_id)
+        except CommitUnknown:
+            continue
+        return ("it was done the first time",) if outcome == NOT_FOUND else outcome
+    raise AssertionError("the store never answers")
+
+
 Kind = Callable[..., Any]
 
 
@@ -373,13 +385,14 @@ def staged_pair(desk: Desk, beside: Store, number: int, kind: Kind, *, waits_aft
 
 
 def unstaged_pairs(desk: Desk, beside: Store, kind: Kind, *, pairs: int, begin: int = 0) -> list[str]:
-    """Two threads unlink the two ways in of one user after the other, each time together."""
+    """Two threads unlink the two ways in of one user after the other, each time together. Where each waits for the
+    other's lock until its deadline, as happens on a Datastore that is slow enough, neither knows how it ended."""
     moved_in = [move_in(desk, number) for number in range(begin, begin + pairs)]
     desks = [desk.over(kind(desk.store)), desk.over(kind(beside))]
     problems: list[str] = []
     with threads_that_change_often():
         for user, ids in moved_in:
-            outcomes = all_at_once(lambda which, u=user, i=ids: unlink(desks[which], u, i[which]), threads=2)
+            outcomes = all_at_once(lambda which, u=user, i=ids: unlink_until_told(desks[which], u, i[which]), threads=2)
             problems += what_is_wrong(desk, user, outcomes)
     return problems
 
@@ -396,9 +409,13 @@ def slow_naive(store: Store, pause: object = None) -> Naive:
 
 
 @pytest.mark.full
-def test_two_unstaged_unlinks_of_the_last_two_ways_in_leave_one(desk: Desk, beside: Store) -> None:
-    assert unstaged_pairs(desk, beside, Paused, pairs=PAIRS) == []
-    assert unstaged_pairs(desk, beside, slow_naive, pairs=10, begin=PAIRS) != []
+def test_two_unstaged_unlinks_of_the_last_two_ways_in_leave_one(
+    desk: Desk, beside: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(budget, "CALL", 2.0)  # as in earnest: who holds a lock that another waits for is not waited for
+    pairs = PAIRS if isinstance(desk.store, SQLStore) else PAIRS // 5  # the emulator waits for locks most of the time
+    assert unstaged_pairs(desk, beside, Paused, pairs=pairs) == []
+    assert unstaged_pairs(desk, beside, slow_naive, pairs=10, begin=pairs) != []
 
 
 def loose_ends(store: Store) -> list[str]:
