@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections import defaultdict
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from flask import Flask
+from werkzeug.routing import Rule
 
 from portal import create_app
 from portal.config import Config, load_config
@@ -18,6 +21,41 @@ from tests.person import HOME, Person
 
 STRICT = bool(os.environ.get("PORTAL_TEST_STRICT"))
 FULL = bool(os.environ.get("PORTAL_TEST_FULL"))
+
+
+MANY = 10  # cases of one test through the front door; the others are for `make verify`
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Of a journey told in many cases `make test` walks ten, from all over the list; `make verify` walks them all."""
+    cases = defaultdict(list)
+    for item in items:
+        if "tests/flows/" in item.nodeid or "tests/sandbox/" in item.nodeid:
+            cases[item.nodeid.partition("[")[0]].append(item)
+    for all_of_it in cases.values():
+        some = {each * len(all_of_it) // MANY for each in range(MANY)}
+        for number, item in enumerate(all_of_it):
+            if len(all_of_it) > MANY and number not in some:
+                item.add_marker(pytest.mark.full)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def rules_are_compiled_once() -> Iterator[None]:
+    """Let applications share Werkzeug's compiled URL builders: nearly every test makes an application."""
+    compiled: dict[Any, Any] = {}
+    compile_builder = Rule._compile_builder
+
+    def remember(self: Rule, append_unknown: bool = True) -> Any:
+        defaults = tuple((self.defaults or {}).items())
+        key = (append_unknown, tuple(self._trace), defaults, frozenset(self.arguments))
+        if key not in compiled:
+            compiled[key] = compile_builder(self, append_unknown)
+        return compiled[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Rule, "_compile_builder", remember)
+        yield
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
