@@ -5,6 +5,7 @@
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
   $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 BIN := .venv/bin
+unexport PYTHONDONTWRITEBYTECODE  # some machines set it; dozens of processes of the tests would compile everything anew
 PIP := $(BIN)/pip --quiet --disable-pip-version-check install --require-hashes
 
 help:
