@@ -35,9 +35,13 @@ main.add_command(users)
 
 @main.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
-@click.option("--port", default=8000, show_default=True, help="Port to listen on.")
-def run(host: str, port: int) -> None:
+@click.option("--port", default=8000, show_default=True, help="Port to listen on.", type=click.IntRange(1, 65535))
+@click.option("--https", is_flag=True, help="Serve https://localhost, with a certificate made on the spot.")
+def run(host: str, port: int, https: bool) -> None:
     """Serve the portal with the providers of portal.toml and the environment."""
+    if https:
+        _run_https(host, port)
+        return
     try:
         config = load_config()
     except ConfigError as error:
@@ -46,6 +50,32 @@ def run(host: str, port: int) -> None:
     click.echo(f"Portal on {config.base_url or f'http://localhost:{port}'}  (Ctrl-C stops it)")
     os.chdir(ROOT)
     os.execv(sys.executable, _gunicorn(f"{host}:{port}"))  # noqa: S606 - no shell, and our own arguments
+
+
+def _run_https(host: str, port: int) -> None:
+    from portal.certificate import make_certificate  # late: nobody else needs these, nor gunicorn in this process
+    from portal.local_https import LocalServer, introduction
+
+    if host not in ("127.0.0.1", "::1", "localhost"):
+        raise click.ClickException(
+            f"--https serves this machine alone, and {host} reaches others: leave out --host; "
+            "for other people, TLS ends at a proxy with a certificate of its own (docs/deploy.md)"
+        )
+    os.chdir(ROOT)
+    address = "https://localhost" + (f":{port}" if port != 443 else "")
+    try:
+        config = load_config(served_at=address)
+    except ConfigError as error:
+        raise click.ClickException(str(error)) from None
+    _demand_free(port)
+    certificate = make_certificate()
+    try:
+        bind, settings = f"[{host}]:{port}", ROOT / "gunicorn.conf.py"
+        server = LocalServer(config, bind=bind, settings=settings, certificate=certificate)
+    except OSError as error:
+        raise click.ClickException(f"the certificate can't be written to {error.filename}: {error.strerror}") from None
+    click.echo(introduction(config, certificate))
+    server.run()
 
 
 @main.command()

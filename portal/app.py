@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import secrets
+from collections.abc import Iterator
 from contextlib import ExitStack
 from urllib.parse import urlsplit
 
@@ -15,7 +16,8 @@ from werkzeug.exceptions import SecurityError
 import providers
 from portal.accounts import Accounts
 from portal.backchannel import BackChannel
-from portal.config import Config, ConfigError, Problem, load_config
+from portal.config import Config, ConfigError, Problem, ProviderConfig, load_config
+from portal.config.urls import LONGEST_ISSUER
 from portal.crypto import TokenCipher, derive_key
 from portal.flow import Flows
 from portal.logs import drop_queries_from_access_log, log, quiet_libraries
@@ -31,6 +33,7 @@ from providers.base import Provider
 LARGEST_BODY = 64 * 1024  # bytes; our forms need less than one (T27)
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _PORT = re.compile(r":\d*$")
+_WRITTEN = "portal.toml or the environment"
 
 
 class Portal:
@@ -84,7 +87,7 @@ def create_app(config: Config | None = None, *, store: Store | None = None) -> F
     parts = Portal(config=config, store=store).init_app(app, owns_app=True)
     config = parts.config
     _set_flask_session(app, config)
-    hosts = LOOPBACK if config.development else {urlsplit(config.origin or "").hostname}
+    hosts = LOOPBACK if config.on_this_machine else {urlsplit(config.origin or "").hostname}
     manager = make_login_manager(parts.sessions)
     manager.unauthorized_handler(_ask_to_sign_in)
     manager.init_app(app)
@@ -97,22 +100,22 @@ def create_app(config: Config | None = None, *, store: Store | None = None) -> F
     def at_its_own_host() -> ResponseReturnValue | None:
         """Refuse a foreign Host before any view (T28). Flask's TRUSTED_HOSTS would refuse the probes as well.
 
-        In development, `127.0.0.1` and `localhost` are one machine but two sites: cookies of one aren't sent to the
-        other, and a sign-in begun here would end there without its flow.
+        On one's own machine, `127.0.0.1` and `localhost` are one host but two sites: cookies of one aren't sent to
+        the other, and a sign-in begun here would end there without its flow.
         """
         if is_for_machines(request.endpoint):
             return None
         if _PORT.sub("", request.host.lower()).strip("[]") not in hosts:
             raise SecurityError(f"Host {request.host!r} is not ours")
         elsewhere = config.origin is not None and request.host != urlsplit(config.origin).netloc
-        if config.development and elsewhere and request.method == "GET":
+        if config.on_this_machine and elsewhere and request.method == "GET":
             return redirect(f"{config.origin}{request.full_path.rstrip('?')}", 302)
         return None
 
     @app.after_request
     def everywhere(response: Response) -> Response:
         if "Content-Security-Policy" not in response.headers:
-            add_headers(response, https=not config.development, starts_dance=False)
+            add_headers(response, https=not config.on_this_machine, starts_dance=False)
         return response
 
     return app
@@ -134,18 +137,31 @@ def _give_store_budgets(blueprint: Blueprint) -> None:
 
 def _load_providers(config: Config) -> dict[str, Provider]:
     """The providers that are on. What a provider's module refuses is a problem of the configuration like any other."""
-    loaded, problems = {}, []
+    loaded: dict[str, Provider] = {}
+    problems = []
     for name, entry in config.providers.items():
         try:
             loaded[name] = providers.load(name, entry.settings())
         except (ValueError, LookupError, ImportError) as error:
             wrong = f"can't be used: {error}"
-            problems.append(
-                Problem(f"providers.{name}", "portal.toml or the environment", wrong, "what the README lists")
-            )
+            problems.append(Problem(f"providers.{name}", _WRITTEN, wrong, "what the README lists"))
+            continue
+        problems += _problems_of(loaded[name], entry)
     if problems:
         raise ConfigError(problems)
     return loaded
+
+
+def _problems_of(provider: Provider, entry: ProviderConfig) -> Iterator[Problem]:
+    """What only shows once the provider is known."""
+    setting = f"providers.{provider.name}"
+    if entry.require_verified_email and not provider.vouches:
+        wrong = f"would let nobody in: {provider.title} never says of an address that it is verified"
+        yield Problem(f"{setting}.require_verified_email", _WRITTEN, wrong, "false, or leave it out")
+    if len(provider.issuer) > LONGEST_ISSUER:  # one made of the address or the client id; a written one is told before
+        length = len(provider.issuer)
+        wrong = f"has an issuer of {length} characters, and {LONGEST_ISSUER} is the most that a sign-in can carry"
+        yield Problem(setting, _WRITTEN, wrong, "a shorter authorization_url")
 
 
 def _set_flask_session(app: Flask, config: Config) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
+from urllib.parse import quote_plus
 
 import requests
 from blinker import NamedSignal
@@ -19,6 +20,7 @@ from flask_dance.consumer import OAuth2ConsumerBlueprint, oauth_authorized, oaut
 from flask_dance.consumer.requests import OAuth2Session
 from flask_dance.consumer.storage import NullStorage
 from oauthlib.oauth2 import OAuth2Error
+from requests.auth import HTTPBasicAuth
 from werkzeug.exceptions import MethodNotAllowed
 from werkzeug.utils import redirect  # Flask's takes no class of response
 
@@ -35,7 +37,7 @@ from portal.parts import parts
 from portal.pending import pending_id
 from portal.records import Arrival
 from portal.security import next_target
-from providers.base import Fault, Provider, ProviderError, as_provider_error
+from providers.base import EmailTrust, Fault, Identity, Provider, ProviderError, as_provider_error
 
 _OUTCOMES = {
     Fault.UNREACHABLE: Outcome.PROVIDER_DOWN,
@@ -46,6 +48,9 @@ _OUTCOMES = {
     Fault.CODE_REFUSED: Outcome.FLOW_USED,
     Fault.CLIENT_REFUSED: Outcome.PROVIDER_REFUSED,
     Fault.SCOPE_MISSING: Outcome.SCOPE_MISSING,
+    Fault.CLOCK: Outcome.CLOCKS_DIFFER,
+    Fault.NOT_ALLOWED: Outcome.NOT_LET_IN,
+    Fault.NOT_RECENT: Outcome.NOT_RECENT,
 }
 _CALLBACK_ERRORS = {  # RFC 6749, 4.1.2.1; the last is Facebook's and GitHub's way to say the first
     "access_denied": Outcome.DENIED,
@@ -130,7 +135,7 @@ class DanceBlueprint(OAuth2ConsumerBlueprint):  # type: ignore[misc]
     def begin(self, purpose: Purpose, target: str, *, user: User | None = None, pending: str = "") -> Response:
         """Begin a flow and send the browser to the provider. `user` is who is signed in, where the purpose needs it."""
         here = parts()
-        with _stops_for(user is not None), deadline():
+        with _stops_for(user is not None, purpose.value), deadline():
             provider = self._resolved(target)
         flow = here.flows.begin(
             request.cookies,
@@ -145,6 +150,10 @@ class DanceBlueprint(OAuth2ConsumerBlueprint):  # type: ignore[misc]
         self.session.redirect_uri = self._redirect_uri()
         self.session.scope = list(provider.scopes)
         self.authorization_url_params.update(provider.authorization_params)
+        if purpose is Purpose.PROVE:  # somebody at the keyboard, not only a session at the provider (T47)
+            self.authorization_url_params.update(provider.reauthentication or provider.another_account)
+        elif purpose is Purpose.RECOVER or request.form.get("another"):  # a yes, never a value to pass on (T18, T65)
+            self.authorization_url_params.update(provider.another_account)
         self.authorization_url_params.update(
             code_challenge=self.session._client.create_code_challenge(flow.verifier, "S256"),
             code_challenge_method="S256",
@@ -165,7 +174,7 @@ class DanceBlueprint(OAuth2ConsumerBlueprint):  # type: ignore[misc]
         here = parts()
         callback = self._callback()
         flow = here.flows.get(request.cookies, callback.state)
-        with _stops_for(flow is not None and flow.user_id != ""):
+        with _stops_for(flow is not None and flow.user_id != "", flow.purpose if flow else ""):
             if flow is None or flow.done or here.flows.is_late(flow):
                 return self._second_arrival(callback, flow)
             return self._first_arrival(callback, flow)
@@ -231,8 +240,7 @@ class DanceBlueprint(OAuth2ConsumerBlueprint):  # type: ignore[misc]
             self.session.fetch_token(
                 provider.token_url,
                 code=code,
-                client_secret=provider.client_secret,
-                include_client_id=True,
+                **_credentials(provider),
                 **self.token_url_params,
             )
         except requests.RequestException as error:
@@ -263,7 +271,11 @@ def on_oauth_authorized(blueprint: Any, token: Mapping[str, Any]) -> Response | 
         return None  # an application's own Flask-Dance blueprints are its own business
     provider, flow = cast("tuple[Provider, Flow]", blueprint._held()["walk"])
     here = parts()
-    identity = provider.identify(here.backchannel.session(), token, nonce=flow.nonce if provider.uses_nonce else None)
+    purpose = Purpose(flow.purpose)
+    identity = _identify(provider, flow, token)
+    if here.config.providers[provider.name].require_verified_email and identity.email_trust is EmailTrust.NONE:
+        detail = "no address" if identity.email is None else "an address that nobody verified"
+        raise Stop(Outcome.ADDRESS_UNVERIFIED, provider=provider.name, next=flow.next, detail=detail)
     arrival = Arrival(
         identity=identity,
         entry=provider.name,
@@ -271,7 +283,6 @@ def on_oauth_authorized(blueprint: Any, token: Mapping[str, Any]) -> Response | 
         expires=_expiry(token),
         scopes=provider.granted_scopes(token),
     )
-    purpose = Purpose(flow.purpose)
     intent = Intent(
         purpose=purpose,
         user_id=flow.user_id,
@@ -298,13 +309,30 @@ def on_oauth_authorized(blueprint: Any, token: Mapping[str, Any]) -> Response | 
     )
 
 
+def _identify(provider: Provider, flow: Flow, token: Mapping[str, Any]) -> Identity:
+    http, nonce = parts().backchannel.session(), flow.nonce if provider.uses_nonce else None
+    if flow.purpose == Purpose.PROVE.value and provider.proves_time:
+        return provider.identify(http, token, nonce=nonce, since=flow.began)
+    return provider.identify(http, token, nonce=nonce)
+
+
+def _credentials(provider: Provider) -> dict[str, Any]:
+    """How the token endpoint is told who asks: in the body, or in a header where it takes no other."""
+    if not provider.basic_auth:
+        return {"client_secret": provider.client_secret, "include_client_id": True}
+    encoded = map(quote_plus, (provider.client_id, provider.client_secret))  # before the header's own encoding
+    return {"auth": HTTPBasicAuth(*encoded), "include_client_id": False}
+
+
 @contextmanager
-def _stops_for(somebody: bool) -> Iterator[None]:
-    """Have the page of whatever stops this lead back to the account, where `somebody` is signed in and stays so."""
+def _stops_for(somebody: bool, purpose: str) -> Iterator[None]:
+    """Have the page of whatever stops this lead back to the account, where `somebody` is signed in and stays so, and
+    let it try the same thing again."""
     try:
         yield
     except Stop as stop:
         stop.for_account = somebody
+        stop.purpose = purpose
         raise
 
 

@@ -62,6 +62,10 @@ class Outcome(Enum):
     PROVIDER_SLOW = ("provider-slow", 503)
     PROVIDER_ODD = ("provider-odd", 502)  # answered, but not what the protocol says
     SCOPE_MISSING = ("scope-missing", 403)
+    CLOCKS_DIFFER = ("clocks-differ", 502)  # an ID token of the future or the past (T92)
+    NOT_LET_IN = ("not-let-in", 403)  # an account outside of `hosted_domains`
+    ADDRESS_UNVERIFIED = ("address-unverified", 400)  # where `require_verified_email` asks for one
+    NOT_RECENT = ("not-recent", 403)  # asked whether it is still them, and the provider last asked too long ago (T47)
     SIGNED_IN_AS_ANOTHER = ("signed-in-as-another", 409)
     NOT_THE_SAME = ("not-the-same", 409)  # who began it is not who is here now, or has changed since
     ALREADY_YOURS = ("already-yours", 409)
@@ -91,7 +95,8 @@ class Stop(PortalError):
     """This request ends on the error page. `detail` is for the operator's log only and must hold no secret.
 
     `provider` is the configured name, `next` an already rebuilt target to keep for the next try. `for_account`: who
-    sees the page is signed in and stays so; their next step is their account, not a sign-in.
+    sees the page is signed in and stays so; their next step is their account, not a sign-in. `purpose` is the flow's,
+    "" where none is under way: what is tried again is the same thing.
     """
 
     def __init__(
@@ -102,6 +107,7 @@ class Stop(PortalError):
         next: str = "/",
         detail: str = "",
         for_account: bool = False,
+        purpose: str = "",
     ) -> None:
         super().__init__(outcome.code)
         self.outcome = outcome
@@ -109,3 +115,4 @@ class Stop(PortalError):
         self.next = next
         self.detail = detail
         self.for_account = for_account
+        self.purpose = purpose

@@ -94,7 +94,8 @@ def forget_before_sign_in(*, everything: bool) -> None:
 
 
 def add_headers(response: Response, *, https: bool, starts_dance: bool) -> Response:
-    """The headers of a page of ours, whatever its status (T19, T24, T25, T74)."""
+    """The headers of a page of ours, whatever its status (T19, T24, T25, T74). `https` promises it for a year: not
+    on localhost, where browsers would hold every other port to it."""
     # `form-action` is enforced across redirects: on a page that starts a dance it would silently block a provider
     # that redirects on to a host nobody can list (T26).
     form_action = "" if starts_dance else "; form-action 'self'"

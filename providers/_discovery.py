@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
-import threading
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 import requests
@@ -14,10 +13,8 @@ import requests
 from providers._calls import fetch, read_json
 from providers._documents import is_safe_url
 from providers._faults import Fault, ProviderError
-
-LIFE: Final = (5 * 60, 24 * 60 * 60)  # seconds a document is kept: at least, at most
-FAILURE_LIFE: Final = 1  # seconds: long enough for those who waited for the same call, short enough to try again
-PATIENCE: Final = 5  # seconds to wait for another thread's call
+from providers._kept import Kept, life
+from providers._keys import ALGORITHMS
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,72 +23,72 @@ class Metadata:
 
     authorization_url: str
     token_url: str
-    userinfo_url: str
+    userinfo_url: str  # "" where the issuer has none
+    jwks_url: str
+    algorithms: tuple[str, ...]  # for ID tokens: what the issuer announces, of those that are accepted
+    claims: frozenset[str]  # those that the issuer says it may tell; empty where it says nothing
     sends_iss: bool
+    basic_auth: bool  # whether the client secret goes into a header, not among the parameters
 
 
 class Discovery:
-    """The discovery documents of this process: each kept as long as it allows, and fetched by one thread at a time."""
+    """The discovery documents of this process, one for all entries of an issuer."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._fetching: dict[str, threading.Lock] = {}
-        self._kept: dict[str, tuple[Metadata | ProviderError, float]] = {}  # with the time it is kept until
+        self._kept: Kept[Metadata] = Kept("discovery", clock)
+        self.forget = self._kept.forget
 
     def load(self, http: requests.Session, issuer: str) -> Metadata:
-        """An issuer's metadata. Raises ProviderError, the same one to all who waited for the call that failed."""
-        if (kept := self._get(issuer)) is not None:
-            return kept
-        with self._lock:
-            fetching = self._fetching.setdefault(issuer, threading.Lock())
-        if not fetching.acquire(timeout=PATIENCE):
-            raise ProviderError(Fault.SLOW, "discovery", "another call for the same document is under way")
-        try:
-            return self._get(issuer) or self._fetch(http, issuer)
-        finally:
-            fetching.release()
+        """An issuer's metadata. Raises ProviderError."""
+        return self._kept.load(issuer, lambda: _fetch(http, issuer))
 
-    def _get(self, issuer: str) -> Metadata | None:
-        outcome, until = self._kept.get(issuer, (None, 0.0))
-        if until <= self._clock():
-            return None
-        if isinstance(outcome, ProviderError):  # a new one each time: a traceback belongs to one thread
-            raise ProviderError(outcome.fault, outcome.call, outcome.detail, status=outcome.status)
-        return outcome
 
-    def _fetch(self, http: requests.Session, issuer: str) -> Metadata:
-        try:
-            url = f"{issuer.rstrip('/')}/.well-known/openid-configuration"
-            response = fetch(http, url, call="discovery")
-            metadata = read_metadata(read_json(response, call="discovery"), issuer)
-        except ProviderError as error:
-            self._kept[issuer] = (error, self._clock() + FAILURE_LIFE)
-            raise
-        said = re.search(r"max-age=([0-9]{1,9})", response.headers.get("Cache-Control", "").lower())
-        shortest, longest = LIFE
-        life = min(max(int(said[1]) if said else 0, shortest), longest)
-        self._kept[issuer] = (metadata, self._clock() + life)
-        return metadata
+def _fetch(http: requests.Session, issuer: str) -> tuple[Metadata, float]:
+    response = fetch(http, f"{issuer.rstrip('/')}/.well-known/openid-configuration", call="discovery")
+    return read_metadata(read_json(response, call="discovery"), issuer), life(response.headers)
 
 
 def read_metadata(document: Mapping[str, Any], issuer: str) -> Metadata:
     """What a discovery document says, if it is this issuer's own and safe to follow (T14). Raises ProviderError."""
-    if document.get("issuer") != issuer:  # exactly: a slash more is another issuer (OIDC Discovery, section 4.3)
-        raise ProviderError(Fault.MALFORMED, "discovery", "the document is of another issuer than the configured one")
+    named = document.get("issuer")
+    if named != issuer:  # exactly: a slash more is another issuer (OIDC Discovery, section 4.3)
+        raise ProviderError(
+            Fault.MALFORMED, "discovery", f"issuer is configured as {issuer}, and names itself {named!r}"
+        )
+    # RS256 is what every issuer must be able to sign with, and what it signs with for whoever registered nothing else.
+    announced = _texts(document, "id_token_signing_alg_values_supported") or {"RS256"}
+    algorithms = tuple(name for name in ALGORITHMS if name in announced)
+    if not algorithms:
+        raise ProviderError(
+            Fault.MALFORMED, "discovery", f"the issuer signs ID tokens with none of {', '.join(ALGORITHMS)}"
+        )
+    # Where the list is absent it means the header (OIDC Discovery, section 3); where both are there, the parameters are
+    # what every sort of provider here has in common.
+    ways = _texts(document, "token_endpoint_auth_methods_supported") or {"client_secret_basic"}
+    endpoint = partial(_endpoint, document, only_https=issuer.startswith("https:"))
     return Metadata(
-        authorization_url=_endpoint(document, "authorization_endpoint"),
-        token_url=_endpoint(document, "token_endpoint"),
-        userinfo_url=_endpoint(document, "userinfo_endpoint"),
+        authorization_url=endpoint("authorization_endpoint"),
+        token_url=endpoint("token_endpoint"),
+        userinfo_url=endpoint("userinfo_endpoint") if "userinfo_endpoint" in document else "",
+        jwks_url=endpoint("jwks_uri"),
+        algorithms=algorithms,
+        claims=_texts(document, "claims_supported"),
         sends_iss=document.get("authorization_response_iss_parameter_supported") is True,  # RFC 9207, section 3
+        basic_auth="client_secret_basic" in ways and "client_secret_post" not in ways,
     )
 
 
-def _endpoint(document: Mapping[str, Any], name: str) -> str:
+def _endpoint(document: Mapping[str, Any], name: str, *, only_https: bool) -> str:
     url = document.get(name)
-    if not isinstance(url, str) or not is_safe_url(url):
+    # An issuer on this machine may have plain addresses here; no other one sends us to our own services (T91).
+    if not isinstance(url, str) or not is_safe_url(url) or (only_https and not url.startswith("https:")):
         raise ProviderError(Fault.MALFORMED, "discovery", f"{name} is missing or not https")
     return url
+
+
+def _texts(document: Mapping[str, Any], name: str) -> frozenset[str]:
+    values = document.get(name)
+    return frozenset(value for value in values if isinstance(value, str)) if isinstance(values, list) else frozenset()
 
 
 discovery: Final = Discovery()

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import unicodedata
 from collections.abc import Mapping
 from ipaddress import ip_address
@@ -19,6 +20,8 @@ MAX_DEPTH: Final = 20
 MAX_TEXT: Final = 256  # bytes: what a store's index and a page can carry (T89, T98)
 MAX_ADDRESS: Final = 254  # characters, RFC 5321 section 4.5.3.1.3
 MAX_URL: Final = 2048  # Facebook's signed picture addresses pass 400
+
+_METADATA: Final = frozenset({ip_address("fd00:ec2::254"), ip_address("100.100.100.200")})  # Amazon's and Alibaba's
 
 # Control, format (bidi and zero-width are among them), surrogate, line and paragraph separators, and the letters that
 # draw nothing: a name made of these looks empty, or like somebody else's (T89, T108).
@@ -115,8 +118,12 @@ def is_safe_url(url: str) -> bool:
     try:
         address = ip_address(host)
     except ValueError:
+        # The system would resolve 2852039166 and 0xa9fea9fe, too, and find a metadata server.
+        if re.fullmatch(r"[0-9]+|0x[0-9a-f]*", host.rstrip(".").rpartition(".")[2]):
+            return False
         return parts.scheme == "https" or (parts.scheme == "http" and host == "localhost")
-    if address.is_link_local:  # where clouds keep their metadata servers
+    address = getattr(address, "ipv4_mapped", None) or address
+    if address.is_link_local or address in _METADATA:  # where clouds keep their metadata servers
         return False
     return parts.scheme == "https" or (parts.scheme == "http" and address.is_loopback)
 

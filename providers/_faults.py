@@ -7,7 +7,7 @@ from typing import Final, Literal, TypeAlias
 
 MAX_DETAIL: Final = 200  # characters
 
-Call: TypeAlias = Literal["token", "profile", "email", "discovery"]
+Call: TypeAlias = Literal["token", "profile", "email", "discovery", "keys"]
 
 
 class Fault(StrEnum):
@@ -21,6 +21,9 @@ class Fault(StrEnum):
     CLIENT_REFUSED = "client_refused"  # client id, secret or redirect URI: an admin must act
     SCOPE_MISSING = "scope_missing"  # the person granted less than sign-in needs
     SUBJECT = "subject"  # no usable subject
+    CLOCK = "clock"  # an ID token of the future or the past: the clocks of two machines disagree (T92)
+    NOT_RECENT = "not_recent"  # when the person was last asked for a proof is too long ago, or not told (T47)
+    NOT_ALLOWED = "not_allowed"  # an account of no domain that is let in
 
 
 class UnknownProvider(LookupError):

@@ -92,8 +92,11 @@ class Provider(ABC):
     keep_tokens: bool = True
     authorization_params: Mapping[str, str] = field(default_factory=dict, hash=False)
     another_account: Mapping[str, str] = field(default_factory=dict, hash=False)  # asks for another account (T65)
+    reauthentication: Mapping[str, str] = field(default_factory=dict, hash=False)  # asks for a proof anew (T47)
+    proves_time: bool = False  # whether `identify` takes `since`, and can tell that the person was asked after it
     vouches: bool = True  # whether it ever verifies an address; where it never does, nothing tells who came back
     leaves_fragment: bool = False  # whether it redirects back with a fragment, which browsers carry on to our pages
+    basic_auth: bool = False  # whether the token endpoint wants id and secret in a header (RFC 6749, section 2.3.1)
     sends_iss: bool = False  # whether a callback without `iss` must be refused (RFC 9207, T13)
 
     @property
@@ -133,8 +136,14 @@ class Provider(ABC):
         return self
 
     @abstractmethod
-    def identify(self, http: requests.Session, token: Mapping[str, Any], *, nonce: str | None) -> Identity:
-        """Whose token this is. `token` is what `read_token` gave. Raises ProviderError."""
+    def identify(
+        self, http: requests.Session, token: Mapping[str, Any], *, nonce: str | None, since: float | None = None
+    ) -> Identity:
+        """Whose token this is. `token` is what `read_token` gave. Raises ProviderError.
+
+        `since`, in epoch seconds, is given only where `proves_time` and for a person who is asked whether it is still
+        them: who has not proved it after that is refused. Other providers needn't know the parameter.
+        """
 
     def granted_scopes(self, token: Mapping[str, Any]) -> tuple[str, ...]:
         """The scopes a token has; those asked for where the answer doesn't say (RFC 6749, section 5.1)."""

@@ -49,7 +49,14 @@ class Facebook(Provider):
         precise = f"{code}/{claim(error, 'error_subcode', int)}"
         return precise if precise in self.TOKEN_FAULTS else code
 
-    def identify(self, http: requests.Session, token: Mapping[str, Any], *, nonce: str | None) -> Identity:  # noqa: ARG002
+    def identify(
+        self,
+        http: requests.Session,
+        token: Mapping[str, Any],
+        *,
+        nonce: str | None,  # noqa: ARG002 - there is no ID token
+        since: float | None = None,  # noqa: ARG002 - nor a time in one
+    ) -> Identity:
         access_token = token["access_token"]
         # Proves that who uses the token also holds the app's secret: another app's token stops working here (T15).
         proof = hmac.digest(self.client_secret.encode(), access_token.encode(), "sha256").hex()
@@ -74,6 +81,7 @@ provider = Facebook(
     api_url=f"https://graph.facebook.com/{GRAPH_VERSION}",
     scopes=("public_profile", "email"),
     another_account={"auth_type": "reauthenticate"},
+    reauthentication={"auth_type": "reauthenticate"},
     vouches=False,
     leaves_fragment=True,  # `#_=_`, since 2011
 )

@@ -42,7 +42,14 @@ class GitHub(Provider):
     def iss(self) -> str:
         return self.issuer
 
-    def identify(self, http: requests.Session, token: Mapping[str, Any], *, nonce: str | None) -> Identity:  # noqa: ARG002
+    def identify(
+        self,
+        http: requests.Session,
+        token: Mapping[str, Any],
+        *,
+        nonce: str | None,  # noqa: ARG002 - there is no ID token
+        since: float | None = None,  # noqa: ARG002 - nor a time in one
+    ) -> Identity:
         get = partial(get_json, http, access_token=token["access_token"], headers=HEADERS)
         user, email = in_parallel(partial(get, f"{self.api_url}/user", call="profile"), partial(self._get_email, get))
         return Identity(
@@ -76,4 +83,5 @@ provider = GitHub(
     api_url="https://api.github.com",
     scopes=("read:user", "user:email"),
     another_account={"prompt": "select_account"},
+    reauthentication={"prompt": "select_account"},
 )

@@ -3,20 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Self
 
-from providers.base import EmailTrust, claim
+from providers._domains import ascii_domain, read_domains
+from providers.base import EmailTrust, Fault, ProviderError
 from providers.oidc import OpenIDProvider
 
 
+@dataclass(frozen=True, kw_only=True)
 class Google(OpenIDProvider):
+    # It runs the mailboxes that `hd` and gmail.com tell of, and no others that a configuration could add.
+    SETTINGS: ClassVar = (OpenIDProvider.SETTINGS - {"authoritative_for"}) | {"hosted_domains"}
+
+    hosted_domains: tuple[str, ...] = ()  # whose accounts alone are let in; empty for all
+
+    @property
+    def id_token_issuers(self) -> tuple[str, ...]:
+        return self.issuer, self.issuer.partition("://")[2]  # the second is in old tokens, and still documented
+
+    def configure(self, name: str, settings: Mapping[str, Any]) -> Self:
+        if not settings.get("hosted_domains"):
+            return super().configure(name, settings)
+        domains = read_domains(settings["hosted_domains"], setting="hosted_domains", provider=name)
+        configured = super().configure(name, {**settings, "hosted_domains": domains})
+        # Only a hint to Google's account picker: whoever wants to, changes it in the address bar (T18).
+        hint = {"hd": domains[0] if len(domains) == 1 else "*"}
+        return replace(configured, authorization_params={**configured.authorization_params, **hint})
+
+    def check_allowed(self, claims: Mapping[str, Any]) -> None:
+        # By the claim, never by the address: an account outside of the Workspace can carry one of its addresses.
+        if self.hosted_domains and _workspace(claims) not in self.hosted_domains:
+            raise ProviderError(Fault.NOT_ALLOWED, "token", "the account's hd is none of hosted_domains")
+
     def email_trust(self, claims: Mapping[str, Any], email: str) -> EmailTrust:
         # A Google account can carry any address, once verified and perhaps given to another person since. Google runs
         # the mailbox only at gmail.com, and where `hd` says that the domain is a Workspace of the account's own.
-        # Compared as bytes: their lower() folds ASCII only, the text's would take a Kelvin sign for a "k" (T38).
         trust = super().email_trust(claims, email)
-        domain, workspace = email.rpartition("@")[2].encode().lower(), (claim(claims, "hd", str) or "").encode().lower()
-        runs = domain in (b"gmail.com", workspace)
+        domain = ascii_domain(email.rpartition("@")[2])
+        runs = domain is not None and domain in ("gmail.com", _workspace(claims))
         return EmailTrust.AUTHORITATIVE if trust is EmailTrust.VERIFIED and runs else trust
 
     def granted_scopes(self, token: Mapping[str, Any]) -> tuple[str, ...]:
@@ -25,12 +50,19 @@ class Google(OpenIDProvider):
         return tuple(scope.removeprefix(prefix) for scope in super().granted_scopes(token))
 
 
+def _workspace(claims: Mapping[str, Any]) -> str | None:
+    domain = claims.get("hd")
+    return ascii_domain(domain) if isinstance(domain, str) else None
+
+
 # Pinned from https://accounts.google.com/.well-known/openid-configuration as read on 2026-11-20. `sends_iss` stays
 # False: a pin can't follow what that document announces, so `iss` must be right where it is present and may be missing.
+# `auth_time` is not among the claims announced there, so Google is never asked to prove a time.
 provider = Google(
     title="Google",
     issuer="https://accounts.google.com",
     authorization_url="https://accounts.google.com/o/oauth2/v2/auth",
     token_url="https://oauth2.googleapis.com/token",  # noqa: S106 - an address, not a secret
     api_url="https://openidconnect.googleapis.com/v1",
+    jwks_url="https://www.googleapis.com/oauth2/v3/certs",
 )

@@ -1,20 +1,20 @@
-"""Any OpenID Connect provider: whose token it is, from userinfo and from the ID token's nonce and subject.
-
-It does not verify the ID token's signature: the token came straight from the provider, and vouches for nothing here.
-"""
+"""Any OpenID Connect provider: its verified ID token says who signed in, and userinfo adds what is missing there."""
 
 from __future__ import annotations
 
-import hmac
-from base64 import b64decode
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar, Final, Self
+from typing import Any, ClassVar, Self
 
 import requests
 
+from providers._claims import SUBJECT, Expected, check_recent
 from providers._discovery import discovery
-from providers._documents import decode
+from providers._domains import ascii_domain, read_domains
+from providers._id_token import verify
+from providers._keys import Key, key_sets
+from providers._userinfo import completed, lacks
 from providers.base import (
     EmailTrust,
     Fault,
@@ -28,22 +28,28 @@ from providers.base import (
     text_subject,
 )
 
-SUBJECT: Final = r"[\x21-\x7e]{1,255}"  # OIDC Core, section 2: ASCII, case-sensitive, 255 at most; and no blanks (T32)
+SELECT_ACCOUNT: Mapping[str, str] = {"prompt": "select_account"}
+SIGN_IN_ANEW: Mapping[str, str] = {"prompt": "login", "max_age": "0"}  # OIDC Core, section 3.1.2.1
 
 
 @dataclass(frozen=True, kw_only=True)
 class OpenIDProvider(Provider):
-    """A provider whose userinfo says who somebody is. With `discover`, its addresses come from its issuer."""
+    """A provider whose ID token says who somebody is. With `discover`, its addresses come from its issuer."""
 
-    SETTINGS: ClassVar = Provider.SETTINGS | {"issuer"}
+    SETTINGS: ClassVar = Provider.SETTINGS | {"issuer", "authoritative_for"}
 
     authorization_url: str = ""
     token_url: str = ""
     api_url: str = ""  # where userinfo lives, unless `userinfo_url` says it in full
     scopes: tuple[str, ...] = ("openid", "email", "profile")
-    another_account: Mapping[str, str] = field(default_factory=lambda: {"prompt": "select_account"}, hash=False)
+    another_account: Mapping[str, str] = field(default_factory=lambda: SELECT_ACCOUNT, hash=False)
+    reauthentication: Mapping[str, str] = field(default_factory=lambda: SELECT_ACCOUNT, hash=False)
     issuer: str = ""
     userinfo_url: str = ""
+    jwks_url: str = ""
+    algorithms: tuple[str, ...] = ("RS256",)
+    claims: frozenset[str] = frozenset()  # that the issuer says it may tell, beside those that every one does
+    authoritative_for: tuple[str, ...] = ()  # the domains whose addresses the issuer itself gives to people
     discover: bool = False
 
     @property
@@ -51,40 +57,60 @@ class OpenIDProvider(Provider):
         return self.issuer
 
     @property
+    def id_token_issuers(self) -> tuple[str, ...]:
+        """The ways in which an ID token may write the issuer."""
+        return (self.issuer,)
+
+    @property
     def uses_nonce(self) -> bool:
         return "openid" in self.scopes
 
     def configure(self, name: str, settings: Mapping[str, Any]) -> Self:
-        if not settings.get("issuer"):
-            return super().configure(name, settings)
+        given = dict(settings)
+        if domains := given.get("authoritative_for"):
+            given["authoritative_for"] = read_domains(domains, setting="authoritative_for", provider=name)
+        if not given.get("issuer"):
+            return super().configure(name, given)
         # Pinned addresses give way to the issuer's; those the configuration names itself go above both.
-        unpinned = replace(self, authorization_url="", token_url="", api_url="", discover=True)
-        return super(OpenIDProvider, unpinned).configure(name, settings)
+        unpinned = replace(self, authorization_url="", token_url="", api_url="", jwks_url="", discover=True)
+        return super(OpenIDProvider, unpinned).configure(name, given)
 
     def resolve(self, http: requests.Session) -> Provider:
         if not self.discover:
             return self
         found = discovery.load(http, self.issuer)
+        # Demanded of an issuer that doesn't tell it, the time would lock people out of their own settings.
+        proves_time = self.uses_nonce and "auth_time" in found.claims
         return replace(
             self,
             discover=False,
             authorization_url=self.authorization_url or found.authorization_url,
             token_url=self.token_url or found.token_url,
             userinfo_url=f"{self.api_url}/userinfo" if self.api_url else found.userinfo_url,
+            jwks_url=found.jwks_url,
+            algorithms=found.algorithms,
+            claims=found.claims,
             sends_iss=found.sends_iss,
+            basic_auth=found.basic_auth,
+            proves_time=proves_time,
+            reauthentication=SIGN_IN_ANEW if proves_time else self.reauthentication,
         )
 
-    def identify(self, http: requests.Session, token: Mapping[str, Any], *, nonce: str | None) -> Identity:
-        asserted = self._read_id_token(token, nonce)
-        userinfo_url = self.userinfo_url or f"{self.api_url}/userinfo"
-        claims = get_json(http, userinfo_url, access_token=token["access_token"], call="profile")
-        subject = text_subject(claims.get("sub"), SUBJECT)
-        if asserted is not None and asserted.get("sub") != subject:  # somebody else's profile (T16)
-            raise ProviderError(Fault.MALFORMED, "profile", "userinfo has another subject than the ID token")
+    def identify(
+        self, http: requests.Session, token: Mapping[str, Any], *, nonce: str | None, since: float | None = None
+    ) -> Identity:
+        now = time.time()
+        asserted = self._read_id_token(http, token, nonce, now)
+        if since is not None:
+            check_recent(asserted or {}, since, now=now)
+        claims = asserted if asserted is not None else self._get_userinfo(http, token)
+        self.check_allowed(claims)
+        if asserted is not None and (self.userinfo_url or self.api_url) and lacks(asserted, self.scopes, self.claims):
+            claims = completed(asserted, self._get_userinfo(http, token))
         email = claim_address(claims, "email")
         return Identity(
             issuer=self.issuer,
-            subject=subject,
+            subject=text_subject(claims.get("sub"), SUBJECT),
             name=claim(claims, "name", str),
             login=claim(claims, "preferred_username", str),
             email=email,
@@ -92,41 +118,46 @@ class OpenIDProvider(Provider):
             avatar=claim_url(claims, "picture"),
         )
 
-    def email_trust(self, claims: Mapping[str, Any], email: str) -> EmailTrust:  # noqa: ARG002 - Google's needs it
+    def check_allowed(self, claims: Mapping[str, Any]) -> None:
+        """Raises ProviderError where the configuration lets in only some of the issuer's people, and not this one."""
+
+    def email_trust(self, claims: Mapping[str, Any], email: str) -> EmailTrust:
         """Who vouches for the address in these claims."""
         # Only the boolean: the *string* "false" has been seen, and is true to a careless `if`.
-        return EmailTrust.VERIFIED if claims.get("email_verified") is True else EmailTrust.NONE
+        if claims.get("email_verified") is not True:
+            return EmailTrust.NONE
+        runs = ascii_domain(email.rpartition("@")[2]) in self.authoritative_for
+        return EmailTrust.AUTHORITATIVE if runs else EmailTrust.VERIFIED
 
-    def _read_id_token(self, token: Mapping[str, Any], nonce: str | None) -> Mapping[str, Any] | None:
-        """The ID token's claims, None where there is no token and none was needed.
-
-        It came straight from the token endpoint over TLS, which OIDC Core, section 3.1.3.7, item 6 accepts in place of
-        the signature; a later version verifies that, too. What is read here decides nothing but whether to stop: the
-        identity comes from userinfo.
-        """
+    def _read_id_token(
+        self, http: requests.Session, token: Mapping[str, Any], nonce: str | None, now: float
+    ) -> dict[str, Any] | None:
+        """The ID token's claims, verified; None where there is no token and none was asked for."""
         encoded = token.get("id_token")
         if encoded is None and nonce is None:
             return None
         if encoded is None and "openid" not in self.granted_scopes(token):
             raise ProviderError(Fault.SCOPE_MISSING, "token", "openid was not granted")
-        claims = _payload(encoded)
-        if nonce is None:
-            return claims
-        given = claims.get("nonce")
-        if not isinstance(given, str) or not hmac.compare_digest(given.encode(errors="surrogatepass"), nonce.encode()):
-            raise ProviderError(Fault.MALFORMED, "token", "the ID token's nonce is not this sign-in's")  # T11
+        expected = Expected(self.id_token_issuers, self.client_id, self.algorithms, nonce, token["access_token"])
+        return verify(encoded, _Keys(http, self.jwks_url), expected, now=now)
+
+    def _get_userinfo(self, http: requests.Session, token: Mapping[str, Any]) -> dict[str, Any]:
+        url = self.userinfo_url or f"{self.api_url}/userinfo"
+        if not self.userinfo_url and not self.api_url:
+            raise ProviderError(Fault.MALFORMED, "profile", "the issuer has no userinfo, and openid was not asked for")
+        claims: dict[str, Any] = get_json(http, url, access_token=token["access_token"], call="profile")
         return claims
 
 
-def _payload(encoded: object) -> dict[str, Any]:
-    """The claims of a JWT in compact form, unverified. Raises ProviderError."""
-    try:
-        if not isinstance(encoded, str):
-            raise ValueError("missing")
-        _, payload, _ = encoded.split(".")
-        claims = decode(b64decode(payload + "=" * (-len(payload) % 4), altchars=b"-_", validate=True))
-        if not isinstance(claims, dict):
-            raise ValueError("no object")
-    except ValueError:
-        raise ProviderError(Fault.MALFORMED, "token", "the ID token is missing or can't be read") from None
-    return claims
+@dataclass(frozen=True, slots=True)
+class _Keys:
+    """The keys at an address, for the calls of one request."""
+
+    http: requests.Session
+    url: str
+
+    def load(self) -> tuple[Key, ...]:
+        return key_sets.load(self.http, self.url)
+
+    def renew(self, seen: tuple[Key, ...]) -> tuple[Key, ...]:
+        return key_sets.renew(self.http, self.url, seen)

@@ -22,7 +22,7 @@ from portal.config.rules import APP_ENGINE, check_rules, hosted_on, is_developme
 from portal.config.secret_manager import OpenSession, open_session
 from portal.config.settings import ADDRESSES, ProviderSettings, Settings
 from portal.config.sources import read_sources
-from portal.config.urls import is_loopback_http
+from portal.config.urls import is_loopback, is_loopback_http
 from portal.config.validation import validate
 from portal.config.values import MAKE_KEY, Wrong
 from portal.linking import Policy
@@ -63,10 +63,14 @@ class ProviderConfig:
     token_url: str | None = None
     api_url: str | None = None
     issuer: str | None = None
+    authoritative_for: tuple[str, ...] | None = None
+    hosted_domains: tuple[str, ...] | None = None
+    require_verified_email: bool = False  # whether who comes without a verified address is turned away
 
     def settings(self) -> dict[str, Any]:
         """What `providers.load` takes beside the name: all that is chosen, the secret in plain."""
-        values = {each.name: getattr(self, each.name) for each in fields(self) if each.name != "name"}
+        ours = {"name", "require_verified_email"}  # the provider says what it knows; what that must be is our rule
+        values = {each.name: getattr(self, each.name) for each in fields(self) if each.name not in ours}
         return {key: value for key, value in values.items() if value is not None} | {
             "client_secret": self.client_secret.plain
         }
@@ -95,6 +99,11 @@ class Config:
         return self.base_url
 
     @property
+    def on_this_machine(self) -> bool:
+        """Whether browsers reach it by a loopback name, by http or https."""
+        return self.base_url is None or is_loopback(self.base_url)
+
+    @property
     def needs_insecure_transport(self) -> bool:
         """Whether a provider is reached by plain http, on this machine as ever; oauthlib must be told to allow it."""
         return any(is_loopback_http(getattr(p, key) or "") for p in self.providers.values() for key in ADDRESSES)
@@ -107,9 +116,11 @@ def load_config(
     cwd: Path | None = None,
     known: Collection[str] | None = None,
     open_session: OpenSession = open_session,
+    served_at: str | None = None,
 ) -> Config:
     """The configuration in force. `known` are the provider modules' names, where not those that are installed;
-    `open_session` opens the session over which Secret Manager is asked, if it has to be.
+    `open_session` opens the session over which Secret Manager is asked, if it has to be. `served_at` is this machine's
+    https address (`manage.py run --https`), which then is the base URL; all else is as in development but the cookies.
 
     In development missing keys are made in `instance/`. Raises ConfigError.
     """
@@ -118,9 +129,12 @@ def load_config(
     written = resolve_references(written, problems, open_session)
     settings, wrong_values = validate(written)
     problems += wrong_values
-    problems += check_rules(settings, written, environ, providers.available() if known is None else known)
+    known = providers.available() if known is None else known
+    problems += check_rules(settings, written, environ, known, served_at=served_at)
     if problems:
         raise ConfigError(problems)
+    if served_at:
+        settings = settings.model_copy(update={"base_url": served_at})
     return _make_config(settings, cwd / "instance", app_engine=hosted_on(environ) == APP_ENGINE)
 
 

@@ -36,19 +36,34 @@ def hosted_on(environ: Mapping[str, str]) -> str | None:
 
 
 def check_rules(
-    settings: Settings, written: Mapping[Name, Written], environ: Mapping[str, str], known: Collection[str]
+    settings: Settings,
+    written: Mapping[Name, Written],
+    environ: Mapping[str, str],
+    known: Collection[str],
+    *,
+    served_at: str | None = None,
 ) -> Iterator[Problem]:
-    """`settings` holds the values that stand, `written` also those that don't: what is written badly isn't missing."""
+    """`settings` holds the values that stand, `written` also those that don't: what is written badly isn't missing.
+    `served_at` is this machine's own https address, where it is served under a certificate made on the spot."""
     names = dict.fromkeys(name[1] for name in written if name[0] == "providers" and len(name) > 1)
     named = [name for name in names if PROVIDER_NAME.fullmatch(name)]
     entries = {name: settings.providers.get(name, ProviderSettings()) for name in named}
     for name, entry in entries.items():
         yield from _check_provider(name, entry, written, known)
     base_url = written.get(("base_url",))
-    if base_url and not is_development(base_url.value):
+    if served_at:
+        yield from _check_served_at(served_at, settings, base_url)
+    elif base_url and not is_development(base_url.value):
         yield from _check_production(entries, written, environ)
     if host := hosted_on(environ):
         yield from _check_host(host, settings, written)
+
+
+def _check_served_at(address: str, settings: Settings, base_url: Written | None) -> Iterator[Problem]:
+    """Redirect URIs and cookies are made for `base_url`: a browser that came by another address would never return."""
+    if settings.base_url not in (None, address):
+        wrong = f"is {settings.base_url}, while `run --https` serves {address}"
+        yield Problem("base_url", _source(base_url), wrong, f"{address}, or leave it out")
 
 
 def _check_host(host: str, settings: Settings, written: Mapping[Name, Written]) -> Iterator[Problem]:

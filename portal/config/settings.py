@@ -13,6 +13,7 @@ Text: TypeAlias = Annotated[str, BeforeValidator(values.text)]
 Flag: TypeAlias = Annotated[bool, BeforeValidator(values.flag)]
 Endpoint: TypeAlias = Annotated[str, BeforeValidator(urls.endpoint)]
 Admin: TypeAlias = Annotated[str, BeforeValidator(values.admin)]
+Domain: TypeAlias = Annotated[str, BeforeValidator(values.domain)]
 Scope: TypeAlias = Annotated[str, BeforeValidator(values.scope)]
 SecretKey: TypeAlias = Annotated[SecretStr, BeforeValidator(values.secret_key)]
 TokenKey: TypeAlias = Annotated[SecretBytes, BeforeValidator(values.token_key)]
@@ -45,6 +46,9 @@ class ProviderSettings(Table):
     token_url: Endpoint | None = None
     api_url: Endpoint | None = None
     issuer: Annotated[str, BeforeValidator(urls.issuer)] | None = None
+    authoritative_for: Annotated[tuple[Domain, ...], BeforeValidator(values.domains)] | None = None
+    hosted_domains: Annotated[tuple[Domain, ...], BeforeValidator(values.domains)] | None = None
+    require_verified_email: Flag = False
 
 
 class LinkingSettings(Table):

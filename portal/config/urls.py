@@ -3,21 +3,28 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from ipaddress import IPv4Network, IPv6Address, ip_address
 from urllib.parse import SplitResult, urlsplit
 
 from portal.config.values import Wrong, text
 
+LONGEST_ISSUER = 200  # characters: a sign-in under way keeps it in its cookie, beside the longest `next` (T64)
 _HOST = re.compile(r"[a-z0-9_]([a-z0-9._-]*[a-z0-9_])?|[0-9a-f:.]+")
 
 
 def is_loopback_http(url: str) -> bool:
     """Whether a URL is plain http to this very machine. False for what is no URL."""
+    return is_loopback(url, schemes=("http",))
+
+
+def is_loopback(url: str, *, schemes: Collection[str] = ("https", "http")) -> bool:
+    """Whether a URL leads to this very machine. False for what is no URL."""
     try:
         parts = urlsplit(url.strip())
     except ValueError:
         return False
-    return parts.scheme == "http" and _is_loopback(parts.hostname or "")
+    return parts.scheme in schemes and _is_loopback(parts.hostname or "")
 
 
 def base_url(value: object) -> str:
@@ -51,7 +58,12 @@ def issuer(value: object) -> str:
     example = "https://id.example.com"
     if _https(value, example=example).query:
         raise Wrong("has a query (?...)", example)
-    return text(value)
+    url = text(value)
+    if not re.fullmatch(r"[\x21\x23-\x7e]+", url):
+        raise Wrong("has a character in it that no web address has", example)
+    if len(url) > LONGEST_ISSUER:
+        raise Wrong(f"has {len(url)} characters, and {LONGEST_ISSUER} is the most that a sign-in can carry", example)
+    return url
 
 
 def _https(value: object, *, example: str) -> SplitResult:

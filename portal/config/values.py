@@ -6,6 +6,8 @@ import base64
 import re
 from collections.abc import Callable
 
+import idna
+
 from portal.linking import Policy
 
 MAKE_KEY = 'the output of: python -c "import secrets; print(secrets.token_urlsafe(32))"'
@@ -133,6 +135,28 @@ def scope(value: object) -> str:
     if not _SCOPE.fullmatch(given):
         raise Wrong(f"lists {given!a}, which is no scope", '["openid", "email"]')
     return given
+
+
+def domains(value: object) -> list[object]:
+    """Several domains. None at all would let everybody in, or nobody: it is for nobody to guess which was meant."""
+    found = list_cut_at(r"[\s,]+")(value)
+    if not found:
+        raise Wrong("lists no domain", '["example.com"], or leave it out')
+    return found
+
+
+def domain(value: object) -> str:
+    """A mail domain, small and in ASCII, as it is compared."""
+    given, example = text(value), '["example.com"]'
+    if "@" in given:
+        raise Wrong(f"lists {given!a}, where only what stands after the @ belongs", example)
+    try:
+        ascii_form = idna.encode(given, uts46=True).decode().lower()
+    except idna.IDNAError:
+        ascii_form = ""
+    if "." not in ascii_form.strip("."):
+        raise Wrong(f"lists {given!a}, which is no domain", example)
+    return ascii_form.rstrip(".")
 
 
 def store(value: object) -> str:

@@ -78,4 +78,5 @@ def _check_post() -> None:
 
 
 def _add_headers(response: Response) -> Response:
-    return add_headers(response, https=not parts().config.development, starts_dance=g.get("portal_starts_dance", False))
+    https = not parts().config.on_this_machine
+    return add_headers(response, https=https, starts_dance=g.get("portal_starts_dance", False))

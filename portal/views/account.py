@@ -46,12 +46,22 @@ def link(provider: str) -> ResponseReturnValue:
 @may_be_next
 @login_required  # type: ignore[untyped-decorator]
 def confirm() -> ResponseReturnValue:
-    """Name the identity that is about to be added, before anything is written (T03, T51)."""
+    """Name the identity that is about to be added, before anything is written (T03), and offer to choose another: the
+    browser may be signed in as somebody else there (T51)."""
     here = parts()
     arrival = here.accounts.get_waiting(here.sessions.get_waiting(request), "link", current_user.signed_in.user)
     if arrival is None or arrival.entry not in here.providers:
         raise Stop(Outcome.WAITED_TOO_LONG, for_account=True)
-    return show("confirm", identity=arrival.identity, entry=arrival.entry, provider=here.providers[arrival.entry].title)
+    provider = here.providers[arrival.entry]
+    another = provider if provider.another_account else None
+    return show(
+        "confirm",
+        starts_dance=another is not None,
+        identity=arrival.identity,
+        entry=arrival.entry,
+        provider=provider.title,
+        another=another,
+    )
 
 
 @fresh_required

@@ -8,12 +8,13 @@ from flask import Blueprint, Flask, Response, make_response
 from werkzeug.exceptions import HTTPException, InternalServerError, SecurityError
 
 from portal.errors import Outcome, Stop, StoreError
+from portal.linking import Purpose
 from portal.logs import log, printable
 from portal.parts import parts
 from portal.views.page import list_choices, show
 
 RETRY_AFTER = 10  # seconds
-# Their pages have no button that leads to a provider, so `form-action` may hold there (T26).
+# Their pages have no button that signs in with a provider, so `form-action` may hold there (T26).
 _WITHOUT_BUTTONS = frozenset(
     {
         Outcome.SIGNED_IN_AS_ANOTHER,
@@ -21,6 +22,7 @@ _WITHOUT_BUTTONS = frozenset(
         Outcome.ALREADY_YOURS,
         Outcome.ANOTHERS,
         Outcome.NOT_YOURS,
+        Outcome.NOT_RECENT,
         Outcome.LINK_SPENT,
         Outcome.SUSPENDED,
         Outcome.BAD_REQUEST,
@@ -32,6 +34,21 @@ _WITHOUT_BUTTONS = frozenset(
         Outcome.BROKEN,
     }
 )
+_ANOTHER_HELPS = frozenset(  # another account of the same provider is a next step (T51, T65)
+    {
+        Outcome.ALREADY_YOURS,
+        Outcome.ANOTHERS,
+        Outcome.NOT_YOURS,
+        Outcome.NOT_LET_IN,
+        Outcome.ADDRESS_UNVERIFIED,
+    }
+)
+# Where the same thing is tried again; "" is the provider's own button. A recovery link has to be opened once more.
+_TRIES_AGAIN = {
+    Purpose.SIGN_IN.value: "",
+    Purpose.LINK.value: "portal.link",
+    Purpose.PROVE.value: "portal.start_prove",
+}
 _BY_STATUS = {404: Outcome.NOT_FOUND, 405: Outcome.WRONG_METHOD, 413: Outcome.TOO_LARGE}
 
 
@@ -60,14 +77,22 @@ def show_stop(stop: Stop) -> Response:
         printable(stop.detail),
     )
     here.sessions.ask_no_more()
+    asks_who = provider is not None and bool(provider.another_account)
+    another = asks_who and outcome in _ANOTHER_HELPS and stop.purpose in _TRIES_AGAIN
+    proves = provider is not None and outcome is Outcome.NOT_RECENT
+    signs_in = outcome not in _WITHOUT_BUTTONS and not stop.for_account
+    by_link = signs_in and stop.purpose == Purpose.RECOVER.value  # signing in would make the account that isn't wanted
     page = show(
         "error",
-        starts_dance=outcome not in _WITHOUT_BUTTONS and not stop.for_account,
+        starts_dance=another or proves or (signs_in and not by_link),
         outcome=outcome.code,
         provider=provider,
         choices=list_choices(),
         next=stop.next,
         for_account=stop.for_account,
+        by_link=by_link,
+        another=another,
+        tries_again=_TRIES_AGAIN.get(stop.purpose, ""),
         incident=incident,
     )
     response = make_response(page, outcome.status)

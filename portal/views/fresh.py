@@ -37,8 +37,11 @@ def fresh_required(view: View) -> View:
 def prove() -> ResponseReturnValue:
     """The page with the buttons of the person's own providers."""
     here = parts()
-    entries = {identity.oauth.entry for identity in here.accounts.list_identities(current_user.signed_in.user)}
-    choices = [choice for choice in list_choices() if choice.name in entries]
+    oauths = [identity.oauth for identity in here.accounts.list_identities(current_user.signed_in.user)]
+    entries = {oauth.entry for oauth in oauths}
+    # One that was added by an entry which is off now, or was renamed, is known to another entry of the same issuer.
+    issuers = {oauth.issuer for oauth in oauths if oauth.entry not in here.providers}
+    choices = [c for c in list_choices() if c.name in entries or here.providers[c.name].issuer in issuers]
     return show("prove", starts_dance=True, choices=choices, next=next_target(request.args.get("next")))
 
 

@@ -43,4 +43,16 @@ def _choose(only: str | None) -> ResponseReturnValue:
     if current_user.is_authenticated:
         return redirect(target, 303)
     others = only is not None and len(here.providers) > 1
-    return show("login", starts_dance=True, choices=list_choices(only), next=target, only=only, others=others)
+    choices = list_choices(only)
+    asking = [choice for choice in choices if here.providers[choice.name].another_account]
+    another = bool(request.args.get("another")) and bool(asking)  # which account is asked there (T65)
+    return show(
+        "login",
+        starts_dance=True,
+        choices=asking if another else choices,
+        next=target,
+        only=only,
+        others=others,
+        another=another,
+        may_ask=bool(asking),
+    )

@@ -15,11 +15,13 @@ from typing import Any
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
 
 from providers.sandbox.app import create_sandbox, is_loopback
+from providers.sandbox.clients import issuer_settings
+from providers.sandbox.issuer import Issuer
 
 
 class _Server(BaseApplication):  # type: ignore[misc]
-    def __init__(self, listener: socket.socket, redirect_base: str) -> None:
-        self._listener, self._redirect_base = listener, redirect_base
+    def __init__(self, listener: socket.socket, redirect_base: str, issuers: Sequence[Issuer]) -> None:
+        self._listener, self._redirect_base, self._issuers = listener, redirect_base, issuers
         super().__init__()
 
     def load_config(self) -> None:
@@ -38,7 +40,7 @@ class _Server(BaseApplication):  # type: ignore[misc]
             self.cfg.set(name, value)
 
     def load(self) -> Any:
-        return create_sandbox(redirect_base=self._redirect_base)
+        return create_sandbox(redirect_base=self._redirect_base, issuers=self._issuers)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -51,6 +53,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument(
         "--redirect-base", default="http://localhost:8000", help="where the portal is (default: %(default)s)"
     )
+    parser.add_argument(
+        "--issuer",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a plain OpenID Provider beside them, for the portal's entry of the same name; may be repeated",
+    )
     options = parser.parse_args(arguments)
     if not is_loopback(options.host):
         return _fail(
@@ -59,7 +68,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if not 0 <= options.port <= 65535:
         return _fail(f"{options.port} is no port: ports go from 0 to 65535.")
     try:
-        create_sandbox(redirect_base=options.redirect_base)
+        issuers = [Issuer(name=name) for name in options.issuer]
+        create_sandbox(redirect_base=options.redirect_base, issuers=issuers)
         listener = socket.create_server((options.host, options.port), backlog=1024)
     except ValueError as error:
         return _fail(str(error))
@@ -67,11 +77,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if error.errno == errno.EADDRINUSE:
             return _fail(f"Port {options.port} is in use: end what listens there, or choose another with --port.")
         return _fail(f"Can't listen on {options.host}, port {options.port}: {error.strerror}.")
-    print(
-        f"The sandbox providers are at http://{options.host}:{listener.getsockname()[1]} (for development only).",
-        flush=True,
-    )
-    _Server(listener, options.redirect_base).run()
+    base = f"http://{options.host}:{listener.getsockname()[1]}"
+    print(f"The sandbox providers are at {base} (for development only).", flush=True)
+    for name in options.issuer:
+        settings = "".join(f'  {key} = "{value}"\n' for key, value in issuer_settings(base, name).items())
+        print(f"\n  [providers.{name}]\n{settings}", end="", flush=True)
+    _Server(listener, options.redirect_base, issuers).run()
     return 0
 
 

@@ -1,4 +1,4 @@
-"""Joins the three stand-ins into one Flask application that tests can look at and reset; holds no rule itself."""
+"""Joins the stand-ins into one Flask application that tests can look at and reset; holds no rule itself."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ from flask import Flask, Response, request
 from flask.typing import ResponseReturnValue
 from werkzeug.routing import BaseConverter
 
-from providers.sandbox import clients, facebook, github, google
+from providers.sandbox import clients, facebook, github, google, issuer
+from providers.sandbox.issuer import Issuer
 from providers.sandbox.journal import Journal
 from providers.sandbox.shelf import Clock
 from providers.sandbox.standin import StandIn
@@ -34,7 +35,7 @@ class Sandbox:
     journal: Journal
 
     def reset(self) -> None:
-        """Forget every request, code and token; the registered applications and the signing key stay."""
+        """Forget every request, code and token; the registered applications and the signing keys stay."""
         for standin in self.standins:
             standin.grants.clear()
         self.journal.clear()
@@ -44,13 +45,15 @@ def create_sandbox(
     *,
     redirect_base: str = "http://localhost:8000",
     redirect_uris: Iterable[str] | None = None,
+    issuers: Iterable[Issuer] = (),
     pace: float = 1.0,
     clock: Clock = time.time,
 ) -> Flask:
-    """The three stand-ins as one application; ValueError for a `redirect_base` that isn't plain http on this machine.
+    """The three stand-ins, and plain `issuers`, as one application.
 
-    Registered are `{redirect_base}/login/{google,github,facebook}/authorized`, or instead, with all three, whatever
-    `redirect_uris` lists. `pace` multiplies every wait of the troubles; `clock` gives seconds since 1970.
+    Registered are `{redirect_base}/login/{google,github,facebook}/authorized` and those of each issuer's entries, or
+    instead, with all of them, whatever `redirect_uris` lists. `pace` multiplies every wait of the troubles; `clock`
+    gives seconds since 1970. ValueError for a `redirect_base` that isn't plain http on this machine.
     """
     app = Flask(__name__, static_url_path=f"{OWN}static")
     app.config["MAX_CONTENT_LENGTH"] = 64 * 1024
@@ -60,9 +63,11 @@ def create_sandbox(
     if redirect_uris is None and not is_loopback_http(redirect_base):
         raise ValueError(f"{redirect_base} is not plain http on this machine, and the sandbox is for development.")
 
+    def uris(*paths: str) -> frozenset[str]:
+        return frozenset(f"{redirect_base}{path}" for path in paths) if redirect_uris is None else frozenset(listed)
+
     def registered(client: clients.Client, name: str) -> clients.Client:
-        uris = [f"{redirect_base}/login/{name}/authorized"] if redirect_uris is None else listed
-        return replace(client, redirect_uris=frozenset(uris))
+        return replace(client, redirect_uris=uris(f"/login/{name}/authorized"))
 
     listed = list(redirect_uris or ())
     at_google = google.make_standin(registered(clients.GOOGLE, "google"), clock=clock, pace=pace)
@@ -71,7 +76,9 @@ def create_sandbox(
     app.register_blueprint(google.make_blueprint(at_google))
     app.register_blueprint(github.make_blueprint(at_github))
     app.register_blueprint(facebook.make_blueprint(at_facebook))
-    sandbox = Sandbox((at_google, at_github, at_facebook), Journal())
+    at_issuers = {it.name: issuer.make_standin(it, uris(*it.redirect_paths), clock=clock, pace=pace) for it in issuers}
+    app.register_blueprint(issuer.make_blueprint(at_issuers))
+    sandbox = Sandbox((at_google, at_github, at_facebook, *at_issuers.values()), Journal())
     app.extensions["sandbox"] = sandbox
     _add_own_pages(app, sandbox)
     return app

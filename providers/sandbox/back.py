@@ -1,4 +1,4 @@
-"""The back channel, the same at all three: who is calling (RFC 6749 §2.3.1), with which code, with which token."""
+"""The back channel, the same everywhere: who is calling (RFC 6749 §2.3.1), with which code, with which token."""
 
 from __future__ import annotations
 
@@ -35,10 +35,9 @@ def refusal(standin: StandIn, fields: MultiDict[str, str]) -> CallFault | None:
     """None where the caller is the registered application."""
     if any(len(values) > 1 for _, values in fields.lists()):
         return CallFault.REPEATED
-    client_id, secret = _credentials(fields)
-    if client_id != standin.client.client_id or not standin.client.has_secret(secret):
-        return CallFault.CLIENT
-    return None
+    method, client_id, secret = _credentials(fields)
+    known = client_id == standin.client.client_id and standin.client.has_secret(secret)
+    return None if known and method in standin.auth_methods else CallFault.CLIENT
 
 
 def bearer() -> str:
@@ -47,8 +46,9 @@ def bearer() -> str:
     return token if scheme.lower() in ("bearer", "token") else ""
 
 
-def _credentials(fields: Mapping[str, str]) -> tuple[str, str]:
+def _credentials(fields: Mapping[str, str]) -> tuple[str, str, str]:
+    """How the caller says who it is, and what."""
     basic = request.authorization
     if basic is not None and basic.type == "basic":
-        return unquote_plus(basic.username or ""), unquote_plus(basic.password or "")
-    return fields.get("client_id", ""), fields.get("client_secret", "")
+        return "client_secret_basic", unquote_plus(basic.username or ""), unquote_plus(basic.password or "")
+    return "client_secret_post", fields.get("client_id", ""), fields.get("client_secret", "")

@@ -1,7 +1,8 @@
 """What was chosen on the consent page, or in the header that stands for it: a person, and perhaps a trouble.
 
 The header `X-Sandbox-Person` holds a JSON object with any of `subject`, `name`, `email`, `verified`, `hd`, `trouble`
-and `at`; it spares a load test the page.
+and `at`; it spares a load test the page. A `trouble` is one of `troubles` or, where OpenID Connect is spoken, one of
+`misbehaviour`.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from providers.sandbox.misbehaviour import MISBEHAVIOURS
 from providers.sandbox.people import Person
 from providers.sandbox.standin import StandIn
 from providers.sandbox.troubles import Call, Trouble
@@ -24,6 +26,7 @@ class Choice:
     person: Person
     trouble: Trouble
     at: Call
+    misbehaviour: str
 
 
 class Unusable(ValueError):
@@ -82,8 +85,11 @@ def _person(
 
 
 def _choice(standin: StandIn, person: Person, trouble: str | None, at: str | None) -> Choice:
+    misbehaviour = "" if standin.openid is None else standin.openid.misbehaves
+    if standin.openid is not None and trouble in MISBEHAVIOURS:
+        misbehaviour, trouble = trouble or "", None
     try:
-        choice = Choice(person, Trouble(trouble or Trouble.NONE), Call(at or Call.PROFILE))
+        choice = Choice(person, Trouble(trouble or Trouble.NONE), Call(at or Call.PROFILE), misbehaviour)
     except ValueError:
         raise Unusable("There is no such trouble here.") from None
     if choice.at not in standin.calls:

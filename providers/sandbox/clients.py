@@ -49,3 +49,14 @@ def settings(base: str) -> dict[str, dict[str, str]]:
             "client_secret": FACEBOOK.client_secret,
         },
     }
+
+
+def of_issuer(name: str, redirect_uris: frozenset[str] = frozenset()) -> Client:
+    """The application that is registered with the plain issuer of this name."""
+    return Client(f"{name}-client", f"sandbox-{name}-secret-0000000000", redirect_uris)
+
+
+def issuer_settings(base: str, name: str) -> dict[str, str]:
+    """The settings of a `[providers.*]` entry for the plain issuer of this name, at a sandbox that has it."""
+    client = of_issuer(name)
+    return {"issuer": f"{base}/issuer/{name}", "client_id": client.client_id, "client_secret": client.client_secret}

@@ -1,4 +1,4 @@
-"""The front channel, the same at all three: the authorisation request, the consent page, and the way back with a code.
+"""The front channel, the same everywhere: the authorisation request, the consent page, and the way back with a code.
 
 What is asked wrongly is told to the application only where its redirect URI is certain; otherwise to the person, here
 (RFC 6749 §4.1.2.1).
@@ -14,9 +14,13 @@ from flask.typing import ResponseReturnValue
 
 from providers.sandbox.choice import HEADER, Choice, Unusable, read_form, read_header
 from providers.sandbox.grants import Ask, Code, Grant
+from providers.sandbox.misbehaviour import MISBEHAVIOURS, Change
 from providers.sandbox.standin import StandIn
 from providers.sandbox.troubles import WORDS, Trouble
 
+AGO = 3600  # seconds since people last signed in at the provider, where nobody asks them to do it anew
+MAX_AGE = re.compile(r"[0-9]{1,9}")
+BY_CHOICE = {name: it.words for name, it in MISBEHAVIOURS.items() if it.discovery is None}
 CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")  # a SHA-256 in base64url (RFC 7636 §4.2)
 
 
@@ -44,6 +48,7 @@ def _ask(standin: StandIn) -> ResponseReturnValue:
         challenge=args["code_challenge"],
         nonce=args.get("nonce"),
         offline=args.get("access_type") == "offline",
+        anew="login" in _prompt() or _max_age() <= AGO,
     )
     shortcut = request.headers.get(HEADER)
     if shortcut is None:
@@ -70,8 +75,12 @@ def _decide(standin: StandIn) -> ResponseReturnValue:
 
 def _grant(standin: StandIn, ask: Ask, choice: Choice) -> Response:
     kept_back = standin.email_scopes if choice.trouble is Trouble.SCOPE_REDUCED else frozenset()
-    grant = Grant(ask, choice.person, frozenset(ask.scopes) - kept_back, choice.trouble, choice.at)
-    return _send_back(standin, ask.redirect_uri, {"code": standin.grants.codes.put(Code(grant)), "state": ask.state})
+    scopes = frozenset(ask.scopes) - kept_back
+    signed_in = int(standin.grants.clock()) - (0 if ask.anew else AGO)
+    grant = Grant(ask, choice.person, scopes, choice.trouble, choice.at, choice.misbehaviour, signed_in)
+    change = MISBEHAVIOURS[choice.misbehaviour].answer if choice.misbehaviour else None
+    answer = {"code": standin.grants.codes.put(Code(grant)), "state": ask.state}
+    return _send_back(standin, ask.redirect_uri, answer, change)
 
 
 def _fault(standin: StandIn) -> tuple[str, str] | None:
@@ -89,15 +98,38 @@ def _fault(standin: StandIn) -> tuple[str, str] | None:
         return "invalid_request", "code_challenge_method is S256 here."  # absent means plain (RFC 7636 §4.3)
     if unknown := [scope for scope in _scopes() if scope not in standin.scopes]:
         return "invalid_scope", f"Unknown here: {' '.join(unknown)}"
-    return None
+    return None if standin.openid is None else _openid_fault()
+
+
+def _openid_fault() -> tuple[str, str] | None:
+    """OpenID Connect Core §3.1.2.1. Nobody is ever signed in here without being asked."""
+    if not MAX_AGE.fullmatch(request.args.get("max_age", "0")):
+        return "invalid_request", "max_age is a number of seconds."
+    if _prompt() == ["none"]:
+        return "login_required", "Somebody has to be asked."
+    return ("invalid_request", "prompt is none or something.") if "none" in _prompt() else None
+
+
+def _max_age() -> int:
+    """Seconds; endless where it isn't asked for, or is none."""
+    asked = request.args.get("max_age", "")
+    return int(asked) if MAX_AGE.fullmatch(asked) else 10**9
+
+
+def _prompt() -> list[str]:
+    return request.args.get("prompt", "").split()
 
 
 def _scopes() -> list[str]:
     return re.findall(r"[^\s,]+", request.args.get("scope", ""))
 
 
-def _send_back(standin: StandIn, redirect_uri: str, answer: dict[str, str | None]) -> Response:
+def _send_back(
+    standin: StandIn, redirect_uri: str, answer: dict[str, str | None], change: Change | None = None
+) -> Response:
     answer["iss"] = standin.issuer
+    if change is not None:
+        change(answer)
     query = urlencode({name: value for name, value in answer.items() if value is not None})
     joint = "&" if "?" in redirect_uri else "?"
     return Response(status=303, headers={"Location": f"{redirect_uri}{joint}{query}{standin.fragment}"})
@@ -112,6 +144,7 @@ def _page(standin: StandIn, ask: Ask, request_id: str, *, problem: str | None = 
         problem=problem,
         told=request.form,
         troubles=WORDS,
+        misbehaviours={} if standin.openid is None else BY_CHOICE,
         application=ask.redirect_uri.split("/")[2],
     )
 

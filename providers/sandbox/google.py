@@ -1,7 +1,8 @@
 """The stand-in Google: OpenID Connect, with discovery, a key set and a signed ID token.
 
 Quirks: scopes come back as addresses; `userinfo` says "false", a text, of an address that is not verified (seen in the
-wild, where the ID token has the boolean); a refresh token only for `access_type=offline`.
+wild, where the ID token has the boolean); a refresh token only for `access_type=offline`; `max_age` is ignored, and
+nothing says when somebody signed in.
 developers.google.com/identity/openid-connect
 """
 
@@ -18,14 +19,16 @@ from providers.sandbox.back import CallFault, bearer, exchange, refusal
 from providers.sandbox.clients import Client
 from providers.sandbox.front import authorize
 from providers.sandbox.grants import CodeFault, Grant, Grants
+from providers.sandbox.keyring import KeyRing
+from providers.sandbox.openid import part, token_answer, userinfo_claims
 from providers.sandbox.shelf import Clock
-from providers.sandbox.signing import get_signer, half_hash
-from providers.sandbox.standin import StandIn, base
-from providers.sandbox.troubles import Call, Trouble, bad_subject, play
+from providers.sandbox.standin import OpenID, StandIn, base
+from providers.sandbox.troubles import Call, play
 
 EMAIL = "https://www.googleapis.com/auth/userinfo.email"
 PROFILE = "https://www.googleapis.com/auth/userinfo.profile"
 HOUR = 3599  # as Google sends it
+PATH = "/google"
 
 
 def make_standin(client: Client, *, clock: Clock, pace: float) -> StandIn:
@@ -41,18 +44,19 @@ def make_standin(client: Client, *, clock: Clock, pace: float) -> StandIn:
         subject=re.compile(r"[\x21-\x7e]{1,255}"),
         subject_digits=21,
         has_verified=True,
-        issuer_path="/google",
+        issuer_path=PATH,
         denial={"error": "access_denied"},
+        openid=OpenID(path=PATH, keys=KeyRing("google"), profile_scopes=frozenset({PROFILE}), says_auth_time=False),
         pace=pace,
     )
 
 
 def make_blueprint(standin: StandIn) -> Blueprint:
-    google = Blueprint("google", __name__, url_prefix="/google")
+    google = Blueprint("google", __name__, url_prefix=PATH)
 
     @google.get("/.well-known/openid-configuration")
     def discovery() -> ResponseReturnValue:
-        return discovery_document(f"{base()}/google")
+        return discovery_document(base() + PATH)
 
     @google.route("/o/oauth2/v2/auth", methods=["GET", "POST"])
     def auth() -> ResponseReturnValue:
@@ -60,7 +64,7 @@ def make_blueprint(standin: StandIn) -> Blueprint:
 
     @google.get("/oauth2/v3/certs")
     def certs() -> ResponseReturnValue:
-        return dict(get_signer().key_set()), {"Cache-Control": "public, max-age=3600"}
+        return dict(part(standin).keys.document()), {"Cache-Control": "public, max-age=3600"}
 
     @google.post("/token")
     def token() -> ResponseReturnValue:
@@ -80,7 +84,7 @@ def make_blueprint(standin: StandIn) -> Blueprint:
             return body, status, {"WWW-Authenticate": 'Bearer error="invalid_token"'}
         if (bad := play(grant.trouble_at(Call.PROFILE), pace=standin.pace)) is not None:
             return bad
-        claims = _claims(grant)
+        claims = userinfo_claims(standin, grant)
         if claims.get("email_verified") is False:
             claims["email_verified"] = "false"
         return claims
@@ -121,7 +125,7 @@ def _from_code(standin: StandIn) -> ResponseReturnValue:
             if (bad := play(grant.trouble_at(Call.TOKEN), pace=standin.pace)) is not None:
                 return bad
             more = {"refresh_token": standin.grants.refresh_tokens.put(grant)} if grant.ask.offline else {}
-            return _token_answer(standin, grant) | more
+            return token_answer(standin, grant, life=HOUR) | more
         case CallFault() as fault:
             return _call_error(fault)
         case CodeFault.UNKNOWN:
@@ -141,43 +145,9 @@ def _from_refresh_token(standin: StandIn) -> ResponseReturnValue:
     if fault is not None:
         return _call_error(fault)
     grant = standin.grants.refresh_tokens.get(request.form.get("refresh_token", ""))
-    return _token_answer(standin, grant) if grant else _error("invalid_grant", "Token has been expired or revoked.")
-
-
-def _token_answer(standin: StandIn, grant: Grant) -> dict[str, object]:
-    access_token = standin.grants.tokens.put(grant)
-    answer: dict[str, object] = {
-        "access_token": access_token,
-        "expires_in": HOUR,
-        "scope": " ".join(sorted(grant.scopes)),
-        "token_type": "Bearer",
-    }
-    if "openid" in grant.scopes:
-        now = int(standin.grants.clock())
-        audience = standin.client.client_id
-        claims = {"iss": f"{base()}/google", "azp": audience, "aud": audience, **_claims(grant)}
-        claims |= {"at_hash": half_hash(access_token), "iat": now, "exp": now + 3600}
-        if grant.ask.nonce is not None:
-            claims["nonce"] = grant.ask.nonce
-        answer["id_token"] = get_signer().sign(claims)
-    return answer
-
-
-def _claims(grant: Grant) -> dict[str, object]:
-    """What the scopes allow to be told; a claim that isn't known is left out, never null."""
-    person = grant.person
-    claims: dict[str, object] = {"sub": bad_subject(grant.trouble, person.subject, odd="ада 1")}
-    if person.hd is not None:
-        claims["hd"] = person.hd
-    if grant.trouble is Trouble.NO_PROFILE:
-        return claims
-    if EMAIL in grant.scopes and person.email is not None:
-        claims |= {"email": person.email, "email_verified": person.verified}
-    if PROFILE in grant.scopes:
-        claims["picture"] = f"{base()}/_sandbox/static/person.svg"
-        if person.name is not None:
-            claims["name"] = person.name
-    return claims
+    if grant is None:
+        return _error("invalid_grant", "Token has been expired or revoked.")
+    return token_answer(standin, grant, life=HOUR)
 
 
 def _call_error(fault: CallFault) -> tuple[Response, int]:

@@ -31,6 +31,7 @@ class Ask:
     challenge: str
     nonce: str | None
     offline: bool
+    anew: bool = False  # the person must sign in at the provider now, whenever they did last
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,8 @@ class Grant:
     scopes: frozenset[str]
     trouble: Trouble
     at: Call
+    misbehaviour: str = ""
+    signed_in: int = 0  # when, at the provider: seconds since 1970
 
     def trouble_at(self, call: Call) -> Trouble:
         return self.trouble if self.at is call else Trouble.NONE

@@ -64,6 +64,16 @@ FACEBOOK: Mapping[str, Person] = {
     "alan": Person("10000000000001912", "Alan Turing", note="signed up by phone, no address"),
 }
 
+ISSUER: Mapping[str, Person] = {
+    "ada": Person("00u1815", "Ada Lovelace", "ada@company.test", verified=True, note="another address here"),
+    "grace": Person("00u1906", "Grace Hopper", "grace@example.com", verified=True, note=SAME_ADDRESS),
+    "katherine": Person(
+        "00u1918", "Katherine Johnson", "katherine@workspace.test", verified=True, note="the same address as at work"
+    ),
+    "alan": Person("00u1912", "Alan Turing", "alan@example.com", note="address not verified"),
+    "nobody": Person("00u1000", note="no name, no address"),
+}
+
 
 def subject_for(text: str, *, digits: int) -> str:
     """A whole number of exactly so many digits that is always the same for the same text."""

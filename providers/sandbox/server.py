@@ -22,8 +22,10 @@ from wsgiref.types import WSGIApplication
 from flask import Flask
 
 from providers.sandbox.app import Sandbox, create_sandbox
-from providers.sandbox.clients import settings
+from providers.sandbox.clients import issuer_settings, settings
 from providers.sandbox.journal import Line
+from providers.sandbox.keyring import KeyRing
+from providers.sandbox.openid import part
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,13 @@ class RunningSandbox:
     @property
     def settings(self) -> dict[str, dict[str, str]]:
         return settings(self.base)
+
+    def issuer_settings(self, name: str) -> dict[str, str]:
+        return issuer_settings(self.base, name)
+
+    def keys(self, name: str) -> KeyRing:
+        """The keys of the stand-in with this name, which speaks OpenID Connect."""
+        return part(next(standin for standin in self._sandbox.standins if standin.name == name)).keys
 
     def reset(self) -> None:
         self._sandbox.reset()

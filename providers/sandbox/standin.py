@@ -10,8 +10,23 @@ from flask import request
 
 from providers.sandbox.clients import Client
 from providers.sandbox.grants import Grants
+from providers.sandbox.keyring import KeyRing
 from providers.sandbox.people import Person, subject_for
 from providers.sandbox.troubles import Call
+
+AUTH_METHODS = ("client_secret_post", "client_secret_basic")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenID:
+    """What a stand-in that speaks OpenID Connect has beside the rest."""
+
+    path: str  # of the issuer
+    keys: KeyRing
+    profile_scopes: frozenset[str]
+    says_auth_time: bool
+    sparse: bool = False  # the ID token says no more than who it is; the rest is in userinfo
+    misbehaves: str = ""  # always, in this way
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,6 +45,8 @@ class StandIn:
     issuer_path: str | None  # RFC 9207: where the provider sends `iss`
     fragment: str = ""
     denial: Mapping[str, str]  # what comes back beside the state when the person says no
+    auth_methods: tuple[str, ...] = AUTH_METHODS  # how the application may say who it is (OpenID Connect Core §9)
+    openid: OpenID | None = None
     pace: float = 1.0
 
     @property

@@ -1,6 +1,6 @@
 """Faults on request: what a provider does on a bad day, played at the call that was chosen.
 
-Only what is the same for all three is here; a bad subject is put together where the profile is.
+Only what is the same for all is here, whatever they speak; a bad subject is put together where the profile is.
 """
 
 from __future__ import annotations
@@ -59,6 +59,17 @@ WORDS = {
     Trouble.SCOPE_REDUCED: "Address not granted",
 }
 
+ANSWERS = frozenset(  # those that are the answer itself
+    {
+        Trouble.SLOW,
+        Trouble.ERROR_500,
+        Trouble.HTML,
+        Trouble.GARBAGE,
+        Trouble.DRIP,
+        Trouble.DRIP_HEADERS,
+        Trouble.HANG,
+    }
+)
 SLOW, HANG, DROP = 8.0, 30.0, 0.5  # seconds; a hang ends, so that the threads come back
 BIG = 2**53 + 1  # the first whole number that a double can't hold (T32)
 DRIPPED = b'{"drip": "................................................"}'

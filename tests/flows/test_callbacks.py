@@ -13,7 +13,7 @@ from flask import Flask
 
 from portal.errors import Outcome
 from tests.flows.conftest import MakeApp, Rows
-from tests.flows.stops import assert_stops
+from tests.flows.stops import assert_stops, heading_of
 from tests.person import PROVIDERS, Person
 
 STATE = "A" * 43  # of the right form, and nobody's
@@ -169,6 +169,48 @@ def test_a_provider_that_announced_its_name_must_send_it(person: Person) -> None
     person.returns(with_(person.consents(person.starts("google")), without="iss"))
     assert_stops(person, Outcome.WRONG_ISSUER, "google")
     assert person.returns(with_(person.consents(person.starts("github")), without="iss")).status_code == 303
+
+
+def test_a_name_given_twice_is_refused_even_where_both_are_right(person: Person, provider: str, calls: Count) -> None:
+    """Which of the two was meant is for nobody to guess (RFC 6749, 3.1)."""
+    issuer = person.app.extensions["portal"].providers[provider].iss
+    callback = with_(person.consents(person.starts(provider)), without="iss")
+    before = calls()
+    person.returns(with_(callback, ("iss", issuer), ("iss", issuer)))
+    assert_stops(person, Outcome.BAD_CALLBACK, provider)
+    assert calls() == before
+    assert person.returns(with_(callback, ("iss", issuer))).status_code == 303, "and given once it is good"
+
+
+def test_github_s_name_is_its_address_without_the_last_part(person: Person) -> None:
+    """So for an Enterprise server and the sandbox, too; the site's own address alone is another's."""
+    callback = person.consents(person.starts("github"))
+    assert value_in(callback, "iss").endswith("/login/oauth")
+    parts = urlsplit(value_in(callback, "iss"))
+    person.returns(with_(callback, iss=f"{parts.scheme}://{parts.netloc}"))
+    assert_stops(person, Outcome.WRONG_ISSUER, "github")
+
+
+@pytest.mark.parametrize("error", ["access_denied", "server_error", "invalid_scope"])
+def test_an_error_of_another_issuer_s_is_not_believed(
+    person: Person, provider: str, error: str, lines: Callable[[], list[str]]
+) -> None:
+    """RFC 9207, 2.4: an error response is checked like any other. What it says may be an attacker's."""
+    issuer = person.app.extensions["portal"].providers[provider].iss
+    callback = with_(with_(person.consents(person.starts(provider)), without="code"), without="iss")
+    person.returns(with_(callback, ("error", error), ("iss", "https://evil.example")))
+    assert_stops(person, Outcome.WRONG_ISSUER, provider)
+    assert error not in "".join(lines())
+    again = with_(with_(person.consents(person.starts(provider)), without="code"), without="iss")
+    person.returns(with_(again, ("error", error), ("iss", issuer)))
+    assert person.page is not None
+    assert person.sees.heading != heading_of(person.app, Outcome.WRONG_ISSUER, provider), "the right name is believed"
+
+
+def test_an_error_without_the_announced_name_is_not_believed(person: Person) -> None:
+    callback = with_(with_(person.consents(person.starts("google")), without="code"), without="iss")
+    person.returns(with_(callback, ("error", "access_denied")))
+    assert_stops(person, Outcome.WRONG_ISSUER, "google")
 
 
 # Errors that a provider sends (T17).

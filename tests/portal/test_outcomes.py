@@ -6,7 +6,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from portal.errors import Outcome
 from portal.views import TEMPLATES
 
-STEPS = {"again", "choose", "signed-in", "account", "add", "back", "wait"}
+STEPS = {"again", "choose", "another", "prove", "signed-in", "account", "add", "back", "wait"}
 
 
 class Provider:

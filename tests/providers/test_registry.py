@@ -20,6 +20,20 @@ def test_each_is_loaded_by_its_name_with_its_settings(name):
     assert (provider.name, provider.title.lower(), provider.client_id) == (name, name, "id")
 
 
+@pytest.mark.parametrize(
+    ("name", "asks"),
+    [
+        ("facebook", {"auth_type": "reauthenticate"}),
+        ("github", {"prompt": "select_account"}),
+        ("google", {"prompt": "select_account"}),
+    ],
+)
+def test_each_says_how_to_ask_again_who_it_is_and_none_of_the_three_proves_when(name, asks):
+    provider = providers.load(name, {})
+    assert (dict(provider.reauthentication), provider.proves_time) == (asks, False)
+    assert dict(provider.another_account) == asks
+
+
 def test_a_listing_and_a_load_import_only_what_they_must():
     script = (
         "import sys, providers; providers.available(); providers.load('github', {});"

@@ -29,6 +29,7 @@ TOKEN = {
 }
 PROFILE = {"google": "/google/v1/userinfo", "github": "/github/api/user", "facebook": "/facebook/v25.0/me"}
 SCOPE = {"google": "openid email profile", "github": "read:user user:email", "facebook": "public_profile email"}
+KEYS = {"google": "/google/oauth2/v3/certs"}
 
 
 @dataclass
@@ -39,7 +40,13 @@ class Application:
 
     @property
     def settings(self) -> dict[str, str]:
-        return self.sandbox.settings[self.name]
+        if self.name in AUTHORIZE:
+            return self.sandbox.settings[self.name]
+        return self.sandbox.issuer_settings(self.name)
+
+    def path(self, known: dict[str, str], otherwise: str) -> str:
+        """One of the three's own paths, or a plain issuer's."""
+        return known.get(self.name, f"/issuer/{self.name}{otherwise}")
 
     @property
     def redirect_uri(self) -> str:
@@ -51,13 +58,13 @@ class Application:
             "client_id": self.settings["client_id"],
             "redirect_uri": self.redirect_uri,
             "response_type": "code",
-            "scope": SCOPE[self.name],
+            "scope": SCOPE.get(self.name, "openid email profile"),
             "state": "state-1",
             "code_challenge": CHALLENGE,
             "code_challenge_method": "S256",
         } | changes
         headers = {} if person is None else {"X-Sandbox-Person": json.dumps(person)}
-        url = self.sandbox.base + AUTHORIZE[self.name]
+        url = self.sandbox.base + self.path(AUTHORIZE, "/authorize")
         return self.http.get(url, params=params, headers=headers, allow_redirects=False)
 
     def gets_code(self, person: dict[str, Any] | None = None, **changes: Any) -> str:
@@ -73,7 +80,7 @@ class Application:
             "code_verifier": VERIFIER,
         } | changes
         return self.http.post(
-            self.sandbox.base + TOKEN[self.name],
+            self.sandbox.base + self.path(TOKEN, "/token"),
             data=form,
             headers={"Accept": "application/json"},
             allow_redirects=False,
@@ -89,6 +96,10 @@ class Application:
         headers = {"Authorization": f"Bearer {token}"}
         return self.http.get(self.sandbox.base + path, params=params, headers=headers, timeout=5)
 
+    def reads_keys(self) -> list[dict[str, str]]:
+        keys: list[dict[str, str]] = self.http.get(self.sandbox.base + self.path(KEYS, "/keys")).json()["keys"]
+        return keys
+
     def proof(self, token: str) -> dict[str, str]:
         """What a call of the Graph carries beside the token; nothing for the other two."""
         if self.name != "facebook":
@@ -97,7 +108,7 @@ class Application:
         return {"fields": "id,name,email,picture", "appsecret_proof": proof}
 
     def reads_profile(self, token: str, **params: Any) -> requests.Response:
-        return self.calls(PROFILE[self.name], token, **params)
+        return self.calls(self.path(PROFILE, "/userinfo"), token, **params)
 
     def knows(self, person: dict[str, Any] | None = None, **changes: Any) -> Any:
         """The profile of whoever signs in."""
@@ -109,7 +120,8 @@ class Application:
         request_id = re.search(r'name="request" value="([^"]+)"', page.text)
         assert request_id is not None, page.text
         form = {"request": request_id[1], "person": person} | fields
-        return self.http.post(self.sandbox.base + AUTHORIZE[self.name], data=form, allow_redirects=False)
+        url = self.sandbox.base + self.path(AUTHORIZE, "/authorize")
+        return self.http.post(url, data=form, allow_redirects=False)
 
 
 def callback(answer: requests.Response) -> dict[str, str]:

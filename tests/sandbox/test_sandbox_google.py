@@ -143,21 +143,19 @@ def test_an_access_token_lives_for_an_hour() -> None:
 
 
 def test_first_callers_at_once_get_the_same_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    made = signing.get_signer()
-
-    def slow_generate(**_: object) -> rsa.RSAPrivateKey:
+    def slow_generate(**_: object) -> object:
         both_are_in.wait(timeout=0.5)
-        return made.key
+        return object()
 
     def keys_made() -> int:
-        monkeypatch.setattr(signing, "_signer", None)
-        found: list[int] = []
-        threads = [threading.Thread(target=lambda: found.append(id(signing.get_signer()))) for _ in range(2)]
+        monkeypatch.setattr(signing, "_rsa_keys", {})
+        found: list[object] = []
+        threads = [threading.Thread(target=lambda: found.append(signing._rsa_key(0))) for _ in range(2)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-        return len(set(found))
+        return len({id(key) for key in found})
 
     class Meeting:
         """Waits until two are in, or gives up: then the lock has kept the other out."""
@@ -170,7 +168,6 @@ def test_first_callers_at_once_get_the_same_key(monkeypatch: pytest.MonkeyPatch)
                 self.barrier.wait(timeout)
 
     monkeypatch.setattr(signing.rsa, "generate_private_key", slow_generate)
-    monkeypatch.setattr(signing, "Signer", lambda *_: object())
     both_are_in = Meeting()
     assert keys_made() == 1
     both_are_in = Meeting()
