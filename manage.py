@@ -16,7 +16,7 @@ from pathlib import Path
 
 import click
 
-from portal.commands import explain, users
+from portal.commands import errors, explain, users
 from portal.config import ConfigError, load_config
 from portal.errors import StoreError
 
@@ -29,6 +29,7 @@ def main() -> None:
     """Run the portal."""
 
 
+main.add_command(errors)
 main.add_command(explain)
 main.add_command(users)
 
@@ -80,16 +81,27 @@ def _run_https(host: str, port: int) -> None:
 
 @main.command()
 def tick() -> None:
-    """Do the regular work once, all of it: clear away sessions whose time is over."""
+    """Do the regular work once, all of it: it is `sweep`, so far."""
+    _sweep()
+
+
+@main.command()
+def sweep() -> None:
+    """Clear away sessions, and what waited for an answer, whose time is over. It goes over all of them."""
+    _sweep()
+
+
+def _sweep() -> None:
     from portal.storage import open_store  # late, as in all commands: `demo` and `run` serve in other processes
     from portal.sweep import Swept, clear_pending, walk
 
     try:
-        store = open_store(load_config().store)
+        config = load_config()
+        store = open_store(config.store)
         swept = Swept()
         clear_pending(store, datetime.now(UTC))
         with click.progressbar(length=100, label="Going over the sessions", hidden=not sys.stdout.isatty()) as percent:
-            for swept in walk(store, datetime.now(UTC)):
+            for swept in walk(store, datetime.now(UTC), config.sessions):
                 percent.update(round(swept.share * 100) - percent.pos)
     except (ConfigError, StoreError) as error:
         raise click.ClickException(str(error)) from None

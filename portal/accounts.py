@@ -10,23 +10,23 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import assert_never
 
 from portal.crypto import TokenCipher
+from portal.devices import Devices
 from portal.errors import AlreadyExists, CommitUnknown, Contended, NotFound, StoreError
+from portal.lifetimes import Lifetimes
 from portal.linking import Ask, Confirm, Facts, Link, Owner, Policy, Purpose, Reason, Refuse, SignIn, SignUp, decide
 from portal.membership import Membership
 from portal.models import Email, OAuth, Pending, Session, Token, User
 from portal.pending import make_pending, open_pending, pending_id
 from portal.records import Arrival, Records, Seat, email_id, make_user_id
-from portal.storage import Delete, Insert, Mutation, Store, Update
+from portal.storage import Delete, Insert, Mutation, Store, Update, find
 
 TRIES = 10
 PATIENCE = 4.0  # seconds for the store calls of one request together (T93)
-IDLE = timedelta(days=14)
-SEEN_EVERY = timedelta(minutes=15)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +69,7 @@ class SignedIn:
 class Waiting:
     """The identity waits for the person's answer; whoever holds `secret` may give it. `purpose` as in Pending."""
 
-    secret: str
+    secret: str = field(repr=False)
     purpose: str
 
 
@@ -85,13 +85,20 @@ class Accounts:
     """Who is who, over one store."""
 
     def __init__(
-        self, store: Store, cipher: TokenCipher, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+        self,
+        store: Store,
+        cipher: TokenCipher,
+        *,
+        lifetimes: Lifetimes | None = None,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._store = store
         self._cipher = cipher
         self._now = now
-        self._records = Records(cipher, now)
-        self.membership = Membership(store, self._records)
+        self._lifetimes = lifetimes or Lifetimes()
+        self._records = Records(cipher, now, self._lifetimes)
+        self.devices = Devices(store, self._records)
+        self.membership = Membership(store, self._records, self.devices)
 
     def arrive(
         self, arrival: Arrival, seat: Seat, intent: Intent, browser: Browser | None
@@ -117,12 +124,12 @@ class Accounts:
     def get_signed_in(self, browser: Browser) -> SignedIn | None:
         """The user and live session a browser's claim stands for, in one look-up; None if it stands for none.
 
-        Notes that the session was seen, at most every quarter of an hour. Raises StoreError.
+        Notes that the session was seen, now and then (`Lifetimes.is_seen_due`). Raises StoreError.
         """
         user, session = self._store.look_up(User.key_of(browser.user_id), Session.key_of(browser.session_id))
-        if user is None or session is None or not self._is_live(session, user):
+        if user is None or session is None or not self.devices.is_live(session, user):
             return None
-        if self._now() - session.seen >= SEEN_EVERY:
+        if self._lifetimes.is_seen_due(session, self._now()):
             session = replace(session, seen=self._now())
             try:
                 self._store.commit(Update(session))
@@ -132,6 +139,11 @@ class Accounts:
                 pass
         return SignedIn(user, session)
 
+    def was_replaced(self, browser: Browser) -> bool:
+        """Whether another session took the place of this one a moment ago, in the same browser. Raises StoreError."""
+        (left,) = self._store.look_up(Pending.key_of(browser.session_id))
+        return left is not None and left.purpose == "replaced" and self._now() < left.expires
+
     def has_arrived(self, browser: Browser, flow: str) -> bool:
         """Whether this browser's live session was made by this flow (T06). Raises StoreError."""
         signed_in = self.get_signed_in(browser)
@@ -139,7 +151,7 @@ class Accounts:
 
     def is_fresh(self, signed_in: SignedIn) -> bool:
         """Whether the sign-in was recent enough for what can't be undone (T47)."""
-        return self._now() < signed_in.session.fresh_until
+        return self._lifetimes.is_fresh(signed_in.session, self._now())
 
     def sign_out(self, signed_in: SignedIn) -> None:
         """End this one session, at once (T55). Raises StoreError."""
@@ -206,7 +218,13 @@ class Accounts:
             case Link(target):
                 spends = intent.pending_id if intent.purpose is Purpose.RECOVER else None
                 linked = self.membership.link(
-                    arrival, user_id=target, epoch=None, seat=seat, purpose=intent.purpose, pending_id=spends
+                    arrival,
+                    user_id=target,
+                    epoch=None,
+                    seat=seat,
+                    before=known.session,
+                    purpose=intent.purpose,
+                    pending_id=spends,
                 )
                 return linked if isinstance(linked, Refuse) else SignedIn(*linked, linked=True)
             case SignUp():
@@ -221,16 +239,18 @@ class Accounts:
         return result
 
     def _look_up(self, arrival: Arrival, browser: Browser | None) -> _Known:
-        # Without a cookie or an address a key that no record has stands in: the round trip stays one, the shape too.
-        oauth, token, email, hint, session, visitor = self._store.look_up(
+        session: Session | None
+        visitor: User | None
+        oauth, token, email, hint, session, visitor = find(
+            self._store,
             OAuth.key_of(arrival.oauth_id),
             Token.key_of(arrival.oauth_id),
-            Email.key_of(arrival.email_id or "-"),
-            Email.key_of(arrival.hint_id or "-"),
-            Session.key_of(browser.session_id if browser else "-"),
-            User.key_of(browser.user_id if browser else "-"),
+            Email.key_of(arrival.email_id) if arrival.email_id else None,
+            Email.key_of(arrival.hint_id) if arrival.hint_id else None,
+            Session.key_of(browser.session_id) if browser else None,
+            User.key_of(browser.user_id) if browser else None,
         )
-        live = session is not None and visitor is not None and self._is_live(session, visitor)
+        live = session is not None and visitor is not None and self.devices.is_live(session, visitor)
         user = visitor
         if oauth is not None and (user is None or user.id != oauth.user_id):
             (user,) = self._store.look_up(User.key_of(oauth.user_id))
@@ -297,14 +317,13 @@ class Accounts:
     def _sign_in(self, arrival: Arrival, seat: Seat, known: _Known) -> tuple[SignedIn, list[Mutation]]:
         user, token = known.user, known.token
         assert user is not None and token is not None  # noqa: S101, PT018 - `_look_up` saw to it
-        session = self._records.session(user, arrival.oauth_id, seat)
+        session = self._records.session(user, arrival.oauth_id, seat, known.session)
         mutations: list[Mutation] = [
-            Insert(session),
+            # A new session at every sign-in, in the place of the one that this browser has (T52).
+            *(self.devices.hand_over(known.session, session) if known.session else [Insert(session)]),
             Insert(self._records.event(user.id, "signed-in", session.id, arrival)),
             Update(self._records.token(user.id, arrival, version=token.version + 1)),
         ]
-        if known.session is not None:
-            mutations.append(Delete(known.session.key))  # this browser's old session; a new one at every sign-in (T52)
         mutations += self._follow_address(user.id, token, arrival, known)
         return SignedIn(user, session), mutations
 
@@ -321,17 +340,6 @@ class Accounts:
         if email is not None and known.email is None:
             mutations.append(Insert(email))
         return mutations
-
-    def _is_live(self, session: Session, user: User) -> bool:
-        now = self._now()
-        return (
-            session.user_id == user.id
-            and session.epoch == user.epoch
-            and session.oauth_id in user.oauths  # a sign-in beside the unlinking of its identity is dead (T105)
-            and user.status == "active"
-            and now < session.expires
-            and now - session.seen < IDLE
-        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,17 +20,17 @@ from portal.config import Config, ConfigError, Problem, ProviderConfig, load_con
 from portal.config.urls import LONGEST_ISSUER
 from portal.crypto import TokenCipher, derive_key
 from portal.flow import Flows
-from portal.logs import drop_queries_from_access_log, log, quiet_libraries
+from portal.hop import Hop
+from portal.logs import drop_queries_from_access_log, log, quiet_libraries, set_up_logging
 from portal.parts import Parts
 from portal.readiness import Readiness
-from portal.security import add_headers
+from portal.security import LARGEST_BODY, add_headers
 from portal.sessions import Sessions, make_login_manager
 from portal.storage import Store, open_store
 from portal.storage.budget import request_budget
 from portal.views import errors, is_for_machines, make_blueprint
 from providers.base import Provider
 
-LARGEST_BODY = 64 * 1024  # bytes; our forms need less than one (T27)
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _PORT = re.compile(r":\d*$")
 _WRITTEN = "portal.toml or the environment"
@@ -54,18 +54,18 @@ class Portal:
             os.environ["OAUTHLIB_INSECURE_TRANSPORT"] = "1"
         prefix, secure = ("", False) if config.development else ("__Host-", True)
         store = self._store or open_store(config.store)
-        cipher = TokenCipher(config.token_keys)
-        accounts = Accounts(store, cipher)
+        cipher = TokenCipher([key.plain for key in config.token_keys])
+        accounts = Accounts(store, cipher, lifetimes=config.sessions)
         parts = Parts(
             config=config,
             providers=_load_providers(config),
             store=store,
             accounts=accounts,
             sessions=Sessions(accounts, prefix=prefix, secure=secure),
-            flows=Flows(config.secret_keys, prefix=prefix, secure=secure),
+            flows=Flows([key.plain for key in config.secret_keys], prefix=prefix, secure=secure),
             backchannel=BackChannel(),
             readiness=Readiness(store, cipher),
-            csrf_keys=tuple(derive_key(key, "csrf token").hex() for key in config.secret_keys),
+            csrf_keys=tuple(derive_key(key.plain, "csrf token").hex() for key in config.secret_keys),
             owns_app=owns_app,
         )
         app.extensions["portal"] = parts
@@ -94,7 +94,10 @@ def create_app(config: Config | None = None, *, store: Store | None = None) -> F
     # A cookie of this name would keep our loader from being asked, so nobody may guess it.
     app.config["REMEMBER_COOKIE_NAME"] = f"unused-{secrets.token_hex(16)}"
     errors.register_app_wide(app)
+    scheme = urlsplit(config.origin).scheme if config.origin else None
+    app.wsgi_app = Hop(app.wsgi_app, place=config.client_address, scheme=scheme)  # type: ignore[method-assign]
     drop_queries_from_access_log()
+    set_up_logging(as_json=config.log == "json", project=config.project)
 
     @app.before_request
     def at_its_own_host() -> ResponseReturnValue | None:
@@ -165,7 +168,7 @@ def _problems_of(provider: Provider, entry: ProviderConfig) -> Iterator[Problem]
 
 
 def _set_flask_session(app: Flask, config: Config) -> None:
-    derived = [derive_key(key, "flask session").hex() for key in config.secret_keys]
+    derived = [derive_key(key.plain, "flask session").hex() for key in config.secret_keys]
     app.config.update(
         SECRET_KEY=derived[0],
         SECRET_KEY_FALLBACKS=derived[

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import Literal, NamedTuple
+from dataclasses import dataclass, field
+from typing import Literal
 
 from werkzeug.datastructures import MultiDict
 
@@ -12,12 +13,13 @@ _CODE = re.compile(r"[\x21-\x7e]{1,2048}")  # RFC 6749, A.11, without the space 
 _ERROR = re.compile(r"[\x20-\x21\x23-\x5b\x5d-\x7e]{1,100}")  # RFC 6749, A.7
 
 
-class Callback(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Callback:
     """What came back: the state, one code or one error, and RFC 9207's `iss` where it was sent."""
 
-    state: str
+    state: str = field(repr=False)
     kind: Literal["code", "error"]
-    value: str
+    value: str = field(repr=False)
     iss: str | None
 
 

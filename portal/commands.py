@@ -8,6 +8,7 @@ from typing import Literal
 import click
 
 from portal.accounts import Accounts
+from portal.catalogue import write_catalogue
 from portal.config import ConfigError, load_config
 from portal.crypto import TokenCipher
 from portal.errors import StoreError
@@ -24,6 +25,12 @@ _WHY = {
 }
 
 
+@click.command()
+def errors() -> None:
+    """Print docs/errors.md: every error page, what people read there and what to do about it."""
+    click.echo(write_catalogue(), nl=False)
+
+
 @click.group()
 def users() -> None:
     """Look after people's accounts."""
@@ -36,7 +43,7 @@ def recover(user_id: str) -> None:
     secret = secrets.token_urlsafe(32)
     try:
         config = load_config()
-        accounts = Accounts(open_store(config.store), TokenCipher(config.token_keys))
+        accounts = Accounts(open_store(config.store), TokenCipher([key.plain for key in config.token_keys]))
         ends = accounts.membership.make_recovery(user_id, secret)
     except (ConfigError, StoreError) as error:
         raise click.ClickException(str(error)) from None

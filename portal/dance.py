@@ -71,7 +71,7 @@ class DanceBlueprint(OAuth2ConsumerBlueprint):  # type: ignore[misc]
             provider.name,
             __name__,
             client_id=provider.client_id,
-            client_secret=provider.client_secret,
+            client_secret=None,  # only the stock views use it, and here it would lie about in plain (T70)
             login_url=f"/login/{provider.name}",
             authorized_url=f"/login/{provider.name}/authorized",
             storage=NullStorage(),  # the stock storage is the client-side session (T71)
@@ -130,12 +130,15 @@ class DanceBlueprint(OAuth2ConsumerBlueprint):  # type: ignore[misc]
         """Begin to sign in. From the page that asks whether one is new here, the flow also remembers what waits."""
         secret = parts().sessions.get_waiting(request) if request.form.get("claim") else ""
         pending = pending_id(secret) if secret else ""
-        return self.begin(Purpose.SIGN_IN, next_target(request.form.get("next")), pending=pending)
+        shared = bool(request.form.get("shared"))
+        return self.begin(Purpose.SIGN_IN, next_target(request.form.get("next")), pending=pending, shared=shared)
 
-    def begin(self, purpose: Purpose, target: str, *, user: User | None = None, pending: str = "") -> Response:
+    def begin(
+        self, purpose: Purpose, target: str, *, user: User | None = None, pending: str = "", shared: bool = False
+    ) -> Response:
         """Begin a flow and send the browser to the provider. `user` is who is signed in, where the purpose needs it."""
         here = parts()
-        with _stops_for(user is not None, purpose.value), deadline():
+        with _stops_for(user is not None, purpose.value, shared=shared), deadline():
             provider = self._resolved(target)
         flow = here.flows.begin(
             request.cookies,
@@ -146,6 +149,7 @@ class DanceBlueprint(OAuth2ConsumerBlueprint):  # type: ignore[misc]
             user_id=user.id if user else "",
             epoch=user.epoch if user else 0,
             pending=pending,
+            shared=shared,
         )
         self.session.redirect_uri = self._redirect_uri()
         self.session.scope = list(provider.scopes)
@@ -174,7 +178,8 @@ class DanceBlueprint(OAuth2ConsumerBlueprint):  # type: ignore[misc]
         here = parts()
         callback = self._callback()
         flow = here.flows.get(request.cookies, callback.state)
-        with _stops_for(flow is not None and flow.user_id != "", flow.purpose if flow else ""):
+        about = (flow.user_id != "", flow.purpose, flow.shared) if flow else (False, "", False)
+        with _stops_for(about[0], about[1], shared=about[2]):
             if flow is None or flow.done or here.flows.is_late(flow):
                 return self._second_arrival(callback, flow)
             return self._first_arrival(callback, flow)
@@ -212,7 +217,7 @@ class DanceBlueprint(OAuth2ConsumerBlueprint):  # type: ignore[misc]
             raise Stop(Outcome.FLOW_MISSING, provider=self.provider.name)
         asks = {Purpose.SIGN_IN.value: "sign-up", Purpose.LINK.value: "link"}.get(flow.purpose)
         if flow.done and asks and here.sessions.get_waiting(request):
-            return go_on(question(asks, target), self.provider.leaves_fragment)
+            return go_on(question(asks, target, shared=flow.shared), self.provider.leaves_fragment)
         outcome = Outcome.FLOW_USED if flow.done else Outcome.FLOW_EXPIRED
         raise Stop(outcome, provider=self.provider.name, next=target)
 
@@ -293,7 +298,8 @@ def on_oauth_authorized(blueprint: Any, token: Mapping[str, Any]) -> Response | 
         policy=here.config.same_email,
     )
     ticket = here.sessions.make_ticket()
-    result = here.accounts.arrive(arrival, make_seat(ticket, flow.id), intent, here.sessions.get_browser(request))
+    seat = make_seat(ticket, flow.id, shared=flow.shared)
+    result = here.accounts.arrive(arrival, seat, intent, here.sessions.get_browser(request))
     if purpose is Purpose.RECOVER and result == Refuse(Reason.NOT_THE_SAME):
         # Either the link is spent, or somebody else is signed in here: their next steps differ.
         usable = here.accounts.membership.get_recovering(flow.pending) is not None
@@ -303,6 +309,7 @@ def on_oauth_authorized(blueprint: Any, token: Mapping[str, Any]) -> Response | 
         ticket,
         entry=provider.name,
         target=flow.next,
+        shared=flow.shared,
         claims=flow.pending if purpose is Purpose.SIGN_IN else "",
         proves=purpose is Purpose.PROVE,
         ends_fragment=provider.leaves_fragment,
@@ -319,20 +326,19 @@ def _identify(provider: Provider, flow: Flow, token: Mapping[str, Any]) -> Ident
 def _credentials(provider: Provider) -> dict[str, Any]:
     """How the token endpoint is told who asks: in the body, or in a header where it takes no other."""
     if not provider.basic_auth:
-        return {"client_secret": provider.client_secret, "include_client_id": True}
-    encoded = map(quote_plus, (provider.client_id, provider.client_secret))  # before the header's own encoding
+        return {"client_secret": provider.client_secret.plain, "include_client_id": True}
+    encoded = map(quote_plus, (provider.client_id, provider.client_secret.plain))  # before the header's own encoding
     return {"auth": HTTPBasicAuth(*encoded), "include_client_id": False}
 
 
 @contextmanager
-def _stops_for(somebody: bool, purpose: str) -> Iterator[None]:
-    """Have the page of whatever stops this lead back to the account, where `somebody` is signed in and stays so, and
-    let it try the same thing again."""
+def _stops_for(somebody: bool, purpose: str, *, shared: bool = False) -> Iterator[None]:
+    """Have the page of whatever stops this lead back to the account, where `somebody` is signed in and stays so, let it
+    try the same thing again, and keep the box of a `shared` computer ticked."""
     try:
         yield
     except Stop as stop:
-        stop.for_account = somebody
-        stop.purpose = purpose
+        stop.for_account, stop.purpose, stop.shared = somebody, purpose, shared
         raise
 
 

@@ -47,7 +47,8 @@ class SealError(PortalError):
 class Outcome(Enum):
     """Every way a request can end on the error page: a code for the templates and the log, and the HTTP status.
 
-    The list is closed: `templates/portal/_outcomes.html` has a sentence and a next step for each.
+    The list is closed. For each, `templates/portal/_outcomes.html` has what the person reads and their next step, and
+    `portal.advice` what an admin does about it; docs/errors.md is made of the three.
     """
 
     BAD_CALLBACK = ("bad-callback", 400)  # not exactly one state and one of code and error (T07)
@@ -115,4 +116,6 @@ class Stop(PortalError):
         self.next = next
         self.detail = detail
         self.for_account = for_account
+        self.shared = False  # whether the person said that this is a shared computer
+        self.back = ""  # the page of the form that was sent, where only that page can start it again
         self.purpose = purpose

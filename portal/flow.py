@@ -11,7 +11,7 @@ import json
 import secrets
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 
 from flask import Response, after_this_request
 
@@ -32,14 +32,15 @@ class Flow:
     purpose: str
     provider: str
     issuer: str
-    state: str
-    nonce: str
-    verifier: str
+    state: str = field(repr=False)
+    nonce: str = field(repr=False)
+    verifier: str = field(repr=False)
     next: str
     began: int
     user_id: str = ""  # who pressed the button, where that matters, and their epoch then
     epoch: int = 0
     pending: str = ""  # the key of the Pending record that this flow may use up
+    shared: bool = False  # whether the person said that this is a shared computer
     done: bool = False
 
     @property
@@ -81,6 +82,7 @@ class Flows:
         user_id: str = "",
         epoch: int = 0,
         pending: str = "",
+        shared: bool = False,
     ) -> Flow:
         """A new flow with fresh state, nonce and verifier (RFC 7636, 4.1); its cookie goes out with this response."""
         flow = Flow(
@@ -95,6 +97,7 @@ class Flows:
             user_id=user_id,
             epoch=epoch,
             pending=pending,
+            shared=shared,
         )
         superfluous = self._superfluous(cookies)
 
@@ -151,7 +154,7 @@ class Flows:
             document = json.loads(self._cipher.unseal(base64.urlsafe_b64decode(value.encode()), "flow", name))
         except (SealError, ValueError):
             return None
-        known = {field.name for field in fields(Flow)}  # a newer version's fields are not ours to read (T101)
+        known = {each.name for each in fields(Flow)}  # a newer version's fields are not ours to read (T101)
         try:
             return Flow(**{key: value for key, value in document.items() if key in known})
         except (AttributeError, TypeError):  # a document of another form

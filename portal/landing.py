@@ -34,9 +34,9 @@ OUTCOMES = {
 }
 
 
-def make_seat(ticket: Ticket, flow: str) -> Seat:
+def make_seat(ticket: Ticket, flow: str, *, shared: bool = False) -> Seat:
     """Where the sign-in of this request happens."""
-    return Seat(ticket.session_id, flow, printable(request.user_agent.string) or None)
+    return Seat(ticket.session_id, flow, printable(request.user_agent.string) or None, shared)
 
 
 def land(
@@ -45,6 +45,7 @@ def land(
     *,
     entry: str,
     target: str,
+    shared: bool = False,
     claims: str = "",
     proves: bool = False,
     ends_fragment: bool = False,
@@ -58,13 +59,13 @@ def land(
             tell(sign_in_refused, user_id=None, entry=entry, reason=reason.value)
             raise Stop(OUTCOMES[reason], provider=entry, next=target)
         case Waiting(secret, purpose):
-            response = go_on(question(purpose, target), ends_fragment)
+            response = go_on(question(purpose, target, shared=shared), ends_fragment)
             here.sessions.keep_waiting(response, secret)
             return response
         case SignedIn():
             _welcome(result, entry)
             response = go_on(target, ends_fragment)
-            here.sessions.remember(response, result.user.id, ticket, provider=entry)
+            here.sessions.remember(response, result.session, ticket, provider=entry)
             secret = here.sessions.get_waiting(request)
             if claims:
                 _claim(result, secret if pending_id(secret) == claims else "")
@@ -73,11 +74,21 @@ def land(
             return response
 
 
-def question(purpose: str, target: str) -> str:
+def move_on(signed_in: SignedIn, ticket: Ticket, notice: list[str]) -> Response:
+    """Back to the account page, the session under its new secret and the form tokens made anew (T52)."""
+    here = parts()
+    forget_before_sign_in(everything=here.owns_app)
+    session[NOTICE] = notice
+    response = go_on(url_for("portal.account"))
+    here.sessions.remember(response, signed_in.session, ticket)
+    return response
+
+
+def question(purpose: str, target: str, *, shared: bool = False) -> str:
     """The address of the page that asks about what waits; `purpose` as in Pending."""
     if purpose == "link":
         return url_for("portal.confirm")
-    return url_for("portal.newcomer", next=target if target != "/" else None)
+    return url_for("portal.newcomer", next=target if target != "/" else None, shared="1" if shared else None)
 
 
 def _welcome(result: SignedIn, entry: str) -> None:

@@ -12,23 +12,25 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
+from portal.devices import Devices, is_of
 from portal.errors import AlreadyExists, NotFound
 from portal.linking import Facts, Link, Owner, Purpose, Reason, Refuse, Unlink, decide, decide_unlink
 from portal.models import Email, Event, OAuth, Pending, Session, Token, User
 from portal.pending import make_recovery, open_pending, pending_id
 from portal.records import Arrival, Records, Seat, email_id
-from portal.storage import Delete, Insert, Mutation, Store, Transaction, Update
+from portal.storage import Delete, Insert, Mutation, Store, Transaction, Update, find
 
 AT_ONCE = 200  # events removed at once, each with the session it names; Datastore takes 500 mutations
-_TOLD_OF_A_SESSION = {"created", "seen", "expires", "device", "oauth_id"}
+_TOLD_OF_A_SESSION = {"created", "seen", "expires", "device", "oauth_id", "shared"}
 
 
 class Membership:
     """The rules over several rows, carried out over one store."""
 
-    def __init__(self, store: Store, records: Records) -> None:
+    def __init__(self, store: Store, records: Records, devices: Devices) -> None:
         self._store = store
         self._records = records
+        self._devices = devices
 
     def link(
         self,
@@ -38,28 +40,34 @@ class Membership:
         epoch: int | None,
         purpose: Purpose,
         session: Session | None = None,
+        new_id: str | None = None,
         seat: Seat | None = None,
+        before: Session | None = None,
         pending_id: str | None = None,
     ) -> tuple[User, Session] | Refuse:
         """Add an identity to a user. Every other session of the user ends (T35).
 
-        The user must still have that epoch (None: any). `session` is the live one that stays, `seat` where a new one
-        is made. A `pending_id` is used up. Raises StoreError, and for a sign-in by its address (the admin opted in)
-        NotFound where that address is not the user's any more, or the identity somebody's by now: decide again.
+        The user must still have that epoch (None: any). `session` is the live one that stays, under `new_id` from then
+        on (None: its secret has not left us yet); `seat` where a new one is made, in the place of `before` if this
+        browser has a live one. A `pending_id` is used up. Raises StoreError, and for a sign-in by its address (the
+        admin opted in) NotFound where that address is not the user's any more, or the identity somebody's by now:
+        decide again.
         """
 
         def work(transaction: Transaction) -> tuple[User, Session] | Refuse:
-            user, oauth, email, acting, pending = transaction.look_up(
+            user: User | None
+            user, oauth, email, acting, pending = find(
+                transaction,
                 User.key_of(user_id),
                 OAuth.key_of(arrival.oauth_id),
-                Email.key_of(arrival.email_id or "-"),
-                Session.key_of(session.id if session else "-"),
-                Pending.key_of(pending_id or "-"),
+                Email.key_of(arrival.email_id) if arrival.email_id else None,
+                session.key if session else None,
+                Pending.key_of(pending_id) if pending_id else None,
             )
             if pending_id and (pending is None or self._records.now() >= pending.expires):
                 return Refuse(Reason.NOT_FOUND)
             same = user is not None and user.status == "active" and epoch in {None, user.epoch}
-            here = session is None or _is_of(acting, user)
+            here = session is None or is_of(acting, user)
             known = purpose is not Purpose.SIGN_IN or _proved_by(email, user)
             meant = user.id if user and same and here and known and _is_for(pending, user) else None
             decision = decide(
@@ -77,12 +85,16 @@ class Membership:
                     raise NotFound
                 return decision if isinstance(decision, Refuse) else Refuse(Reason.NOT_THE_SAME)
             changed = replace(user, oauths=(*user.oauths, arrival.oauth_id), epoch=user.epoch + 1)
-            stays, session_mutation = self._session_after(changed, arrival, acting, seat)
+            if seat is not None:
+                stays = self._records.session(changed, arrival.oauth_id, seat, before)
+                moves: list[Mutation] = self._devices.hand_over(before, stays) if before else [Insert(stays)]
+            else:
+                stays, moves = self._goes_on(acting, new_id, epoch=changed.epoch)
             mutations: list[Mutation] = [
                 Update(changed),
                 Insert(self._records.oauth(user_id, arrival)),
                 Insert(self._records.token(user_id, arrival, version=1)),
-                session_mutation,
+                *moves,
                 Insert(self._records.event(user_id, "linked", stays.id, arrival)),
             ]
             hint = self._records.email(user_id, arrival)
@@ -96,10 +108,17 @@ class Membership:
         return self._store.transact(work)
 
     def link_waiting(
-        self, secret: str, purpose: str, user: User, session: Session, *, provider_on: Callable[[str], bool]
+        self,
+        secret: str,
+        purpose: str,
+        user: User,
+        session: Session,
+        *,
+        new_id: str | None = None,
+        provider_on: Callable[[str], bool],
     ) -> tuple[User, Session, Arrival] | Refuse:
         """Add the identity that waits behind a secret to who is signed in: after a yes on the page that named it, or
-        after an old way in was proved (T03). Raises StoreError."""
+        after an old way in was proved (T03). The session goes on as `link` says. Raises StoreError."""
         key = pending_id(secret)
         (pending,) = self._store.look_up(Pending.key_of(key))
         arrival = open_pending(pending, purpose, cipher=self._records.cipher, now=self._records.now())
@@ -109,7 +128,13 @@ class Membership:
             return Refuse(Reason.PROVIDER_OFF)
         try:
             linked = self.link(
-                arrival, user_id=user.id, epoch=user.epoch, purpose=Purpose.LINK, session=session, pending_id=key
+                arrival,
+                user_id=user.id,
+                epoch=user.epoch,
+                purpose=Purpose.LINK,
+                session=session,
+                new_id=new_id,
+                pending_id=key,
             )
         except AlreadyExists:  # somebody's first sign-in with it, at this very moment
             return Refuse(Reason.ANOTHERS)
@@ -121,18 +146,21 @@ class Membership:
         session: Session | None,
         oauth_id: str,
         *,
+        new_id: str | None = None,
         usable: Callable[[str], bool],
         end_others: bool,
-    ) -> tuple[User, OAuth] | Refuse:
+    ) -> tuple[User, OAuth, Session | None] | Refuse:
         """Remove one of the user's own identities, never the last usable one, whatever runs beside it (T42, T45).
 
-        `usable` says of an entry whether one can sign in with it. The acting session stays (T46); sessions that came by
-        the identity end with it, and with `end_others` all others do. Raises StoreError.
+        `usable` says of an entry whether one can sign in with it. The acting session stays (T46), under `new_id`;
+        sessions that came by the identity end with it, and with `end_others` all others do. Raises StoreError.
         """
 
-        def work(transaction: Transaction) -> tuple[User, OAuth] | Refuse:
-            now_user, acting = transaction.look_up(User.key_of(user.id), Session.key_of(session.id if session else "-"))
-            if now_user is None or now_user.status != "active" or (session and not _is_of(acting, now_user)):
+        def work(transaction: Transaction) -> tuple[User, OAuth, Session | None] | Refuse:
+            now_user: User | None
+            acting: Session | None
+            now_user, acting = find(transaction, user.key, session.key if session else None)
+            if now_user is None or now_user.status != "active" or (session and not is_of(acting, now_user)):
                 return Refuse(Reason.NOT_THE_SAME)  # a session that was ended meanwhile must not come back to life
             owned = transaction.list_at([OAuth.key_of(each) for each in now_user.oauths])
             mine = next((oauth for oauth in owned if oauth.id == oauth_id), None)
@@ -146,18 +174,20 @@ class Membership:
             changed = replace(
                 now_user, oauths=tuple(oauth.id for oauth in others), epoch=now_user.epoch + (1 if end_others else 0)
             )
+            stays, moves = None, list[Mutation]()
+            if acting is not None:
+                came_by = acting.oauth_id if acting.oauth_id != oauth_id else others[0].id
+                stays, moves = self._goes_on(replace(acting, oauth_id=came_by), new_id, epoch=changed.epoch)
             mutations: list[Mutation] = [
                 Update(changed),
                 Delete(Token.key_of(oauth_id)),
                 Delete(mine.key),
                 *(Delete(email.key) for email in emails),
-                Insert(self._records.event(user.id, "unlinked", acting.id if acting else None, mine)),
+                *moves,
+                Insert(self._records.event(user.id, "unlinked", stays.id if stays else None, mine)),
             ]
-            if acting is not None:
-                came_by = acting.oauth_id if acting.oauth_id != oauth_id else others[0].id
-                mutations.append(Update(replace(acting, epoch=changed.epoch, oauth_id=came_by)))
             transaction.write(*mutations)
-            return changed, mine
+            return changed, mine, stays
 
         return self._store.transact(work)
 
@@ -193,7 +223,9 @@ class Membership:
     def get_recovering(self, key: str | None) -> User | None:
         """The user whose recovery link this is; None where it is unknown, used, too old, or the user changed since.
         Raises StoreError."""
-        (pending,) = self._store.look_up(Pending.key_of(key or "-"))
+        if not key:
+            return None
+        (pending,) = self._store.look_up(Pending.key_of(key))
         if pending is None or pending.purpose != "recover" or self._records.now() >= pending.expires:
             return None
         (user,) = self._store.look_up(User.key_of(pending.user_id or "-"))
@@ -248,16 +280,19 @@ class Membership:
             ],
         }
 
-    def _session_after(
-        self, user: User, arrival: Arrival, acting: Session | None, seat: Seat | None
-    ) -> tuple[Session, Mutation]:
-        if acting is not None:
-            stays = replace(acting, epoch=user.epoch)
-            return stays, Update(stays)
-        if seat is None:
+    def _goes_on(self, acting: Session | None, new_id: str | None, *, epoch: int) -> tuple[Session, list[Mutation]]:
+        """The acting session after a change of the user's identities, and what writes it.
+
+        Under a new secret: who has a copy of the cookie must not profit, and another tab's note that the session was
+        seen, which writes the row as it was read, can't take the change back.
+        """
+        if acting is None:
             raise ValueError("a link needs a session that stays or a seat for a new one")
-        made = self._records.session(user, arrival.oauth_id, seat)
-        return made, Insert(made)
+        if new_id is None:
+            stays = replace(acting, epoch=epoch)
+            return stays, [Update(stays)]
+        stays = replace(acting, id=new_id, epoch=epoch, seen=self._records.now())
+        return stays, self._devices.hand_over(acting, stays)
 
     def _emails_of(self, transaction: Transaction, oauth_ids: Any) -> list[Email]:
         """The addresses that these identities proved: found by what their Tokens say, kept only if they are theirs."""
@@ -281,11 +316,6 @@ class Membership:
             if len(mine) < len(page):
                 return
             after = page[-1].key
-
-
-def _is_of(session: Session | None, user: User | None) -> bool:
-    """Whether a session is there, and the user's, and not ended by what changed since."""
-    return session is not None and user is not None and (session.user_id, session.epoch) == (user.id, user.epoch)
 
 
 def _is_for(pending: Pending | None, user: User | None) -> bool:

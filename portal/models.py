@@ -107,7 +107,8 @@ class Session:
     seen: datetime
     expires: datetime  # the absolute limit
     fresh_until: datetime
-    device: str | None
+    device: str | None  # what the browser called itself: printable, at most 200 characters
+    shared: bool = False  # on a shared computer: shorter limits, and a cookie that ends with the browser
 
     @staticmethod
     def key_of(session_id: str) -> Key[Session]:
@@ -170,7 +171,7 @@ class Pending:
     KIND: ClassVar = "Pending"
 
     id: str
-    purpose: str  # "sign-up", "link" or "recover"
+    purpose: str  # "sign-up", "link", "recover", or "replaced" for what is left of a session that got a new secret
     user_id: str | None  # whom it will belong to, where that is settled
     epoch: int | None  # that user's epoch when it was made
     sealed: bytes | None  # the identity with its token, bound to this record

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import cast
 
 from flask import current_app
@@ -30,7 +30,7 @@ class Parts:
     flows: Flows
     backchannel: BackChannel
     readiness: Readiness
-    csrf_keys: tuple[str, ...]  # newest first
+    csrf_keys: tuple[str, ...] = field(repr=False)  # newest first
     owns_app: bool  # whether the application is the portal's own, its Flask session included
 
 

@@ -13,6 +13,7 @@ from portal.records import Arrival
 from providers.base import EmailTrust, Identity
 
 LIFETIME = timedelta(minutes=10)
+HANDOVER = timedelta(minutes=1)  # longer than any answer is on its way
 RECOVERY_LIFETIME = timedelta(minutes=15)
 
 
@@ -48,6 +49,12 @@ def make_recovery(secret: str, user: User, now: datetime) -> Pending:
         sealed=None,
         expires=now + RECOVERY_LIFETIME,
     )
+
+
+def make_replaced(session_id: str, now: datetime) -> Pending:
+    """What is left of a session that goes on under a new secret: a request of another tab that comes with the old one
+    is nobody's, but it must not take the cookie back, which is the new one by the time the browser obeys."""
+    return Pending(id=session_id, purpose="replaced", user_id=None, epoch=None, sealed=None, expires=now + HANDOVER)
 
 
 def open_pending(pending: Pending | None, purpose: str, *, cipher: TokenCipher, now: datetime) -> Arrival | None:

@@ -5,17 +5,16 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from portal.addresses import normalise_address
 from portal.crypto import TokenCipher, digest
+from portal.lifetimes import Lifetimes
 from portal.models import Email, Event, OAuth, Session, Token, User
 from providers.base import EmailTrust, Identity
 
-ABSOLUTE = timedelta(days=90)  # the longest life of a session
-FRESH = timedelta(minutes=10)  # how long a sign-in counts as recent
 _KEPT_OF_A_TOKEN = ("access_token", "refresh_token", "id_token", "token_type")
 
 
@@ -25,7 +24,7 @@ class Arrival:
 
     identity: Identity
     entry: str  # the provider's configured name
-    token: Mapping[str, Any] | None
+    token: Mapping[str, Any] | None = field(repr=False)
     expires: datetime | None
     scopes: tuple[str, ...]
 
@@ -57,19 +56,22 @@ class Arrival:
 
 @dataclass(frozen=True, slots=True)
 class Seat:
-    """Where a sign-in happens: the id of the Session it will make, the flow it came by, and the device."""
+    """Where a sign-in happens: the id of the Session it will make, the flow it came by, the device, and whether the
+    person said that others use it, too."""
 
     session_id: str
     flow: str
     device: str | None = None
+    shared: bool = False
 
 
 class Records:
-    """The maker, with the clock and the cipher it needs."""
+    """The maker, with the clock, the cipher and the limits it needs."""
 
-    def __init__(self, cipher: TokenCipher, now: Callable[[], datetime]) -> None:
+    def __init__(self, cipher: TokenCipher, now: Callable[[], datetime], lifetimes: Lifetimes) -> None:
         self.cipher = cipher
         self.now = now
+        self.lifetimes = lifetimes
 
     def user(self, user_id: str, arrival: Arrival) -> User:
         """A new user that owns what arrived, under the name the provider gave, or its login."""
@@ -100,9 +102,10 @@ class Records:
         key = arrival.email_id
         return Email(id=key, user_id=user_id, oauth_id=arrival.oauth_id) if key else None
 
-    def session(self, user: User, oauth_id: str, seat: Seat) -> Session:
-        """A session that is fresh from now on."""
-        now = self.now()
+    def session(self, user: User, oauth_id: str, seat: Seat, before: Session | None = None) -> Session:
+        """A session that is fresh from now on. `before` is the live one whose place in the browser it takes: where that
+        is on a shared computer, a tab that didn't say so must not make a long one of it."""
+        now, shared = self.now(), seat.shared or (before is not None and before.shared)
         return Session(
             id=seat.session_id,
             user_id=user.id,
@@ -111,9 +114,10 @@ class Records:
             oauth_id=oauth_id,
             created=now,
             seen=now,
-            expires=now + ABSOLUTE,
-            fresh_until=now + FRESH,
+            expires=now + self.lifetimes.absolute_of(shared=shared),
+            fresh_until=now + self.lifetimes.fresh,
             device=seat.device,
+            shared=shared,
         )
 
     def token(self, user_id: str, arrival: Arrival, *, version: int) -> Token:

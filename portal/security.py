@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit
 
 from flask import Request, Response, current_app, g, request, session
 from flask_wtf.csrf import generate_csrf, validate_csrf
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 from werkzeug.routing import RequestRedirect
 from wtforms import ValidationError
 
@@ -20,6 +20,8 @@ View = TypeVar("View", bound=Callable[..., Any])
 CSRF_KEY = "portal_csrf"  # in Flask's session; an application's own Flask-WTF token lives beside it
 CSRF_LIFETIME = 86_400  # seconds; a sign-in page left open overnight is no attack
 LONGEST_NEXT = 400
+LARGEST_BODY = 64 * 1024  # bytes; our forms need less than one (T27)
+LONGEST_QUERY = 8 * 1024  # bytes; a callback with the longest code there is needs a third of it
 _PATH = re.compile(r"(?:/[A-Za-z0-9._~-]+)*/?")
 _QUERY_CHARACTERS = re.compile(r"[A-Za-z0-9._~%+=&:@!,*()/-]*")
 
@@ -57,6 +59,15 @@ def _is_marked(path: str) -> bool:
     except (HTTPException, RequestRedirect):
         return False
     return getattr(current_app.view_functions.get(endpoint), "may_be_next", False)  # an endpoint may have no view
+
+
+def limit_request() -> None:
+    """Refuse what is larger than anything of ours, before it is parsed, whatever the server or the application allows
+    (T27). Raises RequestEntityTooLarge, and lets the form raise it."""
+    if len(request.query_string) > LONGEST_QUERY:
+        raise RequestEntityTooLarge
+    allowed = request.max_content_length
+    request.max_content_length = LARGEST_BODY if allowed is None else min(allowed, LARGEST_BODY)
 
 
 def make_csrf_token(keys: Iterable[str]) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from flask import Request, after_this_request, g
 from flask_login import LoginManager, UserMixin
@@ -15,8 +15,8 @@ from werkzeug import Response
 
 from portal.accounts import Accounts, Browser, SignedIn
 from portal.crypto import digest
+from portal.models import Session
 from portal.pending import LIFETIME
-from portal.records import ABSOLUTE
 
 _NAME = "portal_session"
 _LAST_USED = "portal_last"
@@ -37,9 +37,9 @@ class CurrentUser(UserMixin):  # type: ignore[misc]
 
 @dataclass(frozen=True, slots=True)
 class Ticket:
-    """A session secret fresh from the system's randomness, with the id its Session is stored under."""
+    """A session secret fresh from the system's randomness, with the id that its Session is stored under."""
 
-    secret: str
+    secret: str = field(repr=False)
     session_id: str
 
 
@@ -64,14 +64,15 @@ class Sessions:
         return Browser(match[1], digest("Session", match[2])) if match else None
 
     def get_user(self, request: Request) -> CurrentUser | None:
-        """Flask-Login's request loader. A cookie without a live session is cleared (T58). Raises StoreError."""
+        """Flask-Login's request loader. A cookie without a live session is cleared (T58), but not beside the answer
+        that brings a new one: the browser would obey whichever comes last. Raises StoreError."""
         if g.get(_ASK_NO_MORE):
             return None
         browser = self.get_browser(request)
         signed_in = self._accounts.get_signed_in(browser) if browser else None
         if signed_in is not None:
             return CurrentUser(signed_in)
-        if self._cookie_name in request.cookies:
+        if self._cookie_name in request.cookies and not (browser and self._accounts.was_replaced(browser)):
             after_this_request(self.forget)
         return None
 
@@ -80,10 +81,18 @@ class Sessions:
         page that says that the store is out of reach included."""
         setattr(g, _ASK_NO_MORE, True)
 
-    def remember(self, response: Response, user_id: str, ticket: Ticket, *, provider: str) -> None:
-        """Give the browser its session, and mark the provider it used, by name and nothing else (T48)."""
-        self._set(response, self._cookie_name, f"{user_id}.{ticket.secret}")
-        self._set(response, self._last_used_name, provider)
+    def remember(self, response: Response, session: Session, ticket: Ticket, *, provider: str | None = None) -> None:
+        """Give the browser its session and mark the `provider` it has just used, by name and nothing else (T48).
+
+        On a shared computer the cookie ends with the browser, and the next person finds no mark. (A browser that opens
+        again where it was closed keeps such cookies; the limits of the Session hold all the same.)
+        """
+        lasts = None if session.shared else int((session.expires - session.seen).total_seconds())
+        self._set(response, self._cookie_name, f"{session.user_id}.{ticket.secret}", max_age=lasts)
+        if session.shared:
+            self._set(response, self._last_used_name, "", max_age=0)
+        elif provider is not None:
+            self._set(response, self._last_used_name, provider, max_age=lasts)
 
     def forget(self, response: Response) -> Response:
         """Take the session cookie back; the last-used mark stays."""
@@ -106,7 +115,7 @@ class Sessions:
         """The answer was given."""
         self._set(response, self._waiting_name, "", max_age=0)
 
-    def _set(self, response: Response, name: str, value: str, *, max_age: int = int(ABSOLUTE.total_seconds())) -> None:
+    def _set(self, response: Response, name: str, value: str, *, max_age: int | None) -> None:
         response.set_cookie(name, value, max_age=max_age, path="/", secure=self._secure, httponly=True, samesite="Lax")
 
 

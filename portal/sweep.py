@@ -18,7 +18,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from portal.accounts import IDLE
+from portal.lifetimes import Lifetimes
 from portal.models import Key, Pending, Session
 from portal.storage import Delete, Store
 from portal.storage.budget import CALL, request_budget
@@ -40,13 +40,13 @@ class Swept:
     share: float = 0.0  # of all sessions, from 0 to 1, as the keys' even spread lets one guess
 
 
-def tick(store: Store, now: datetime) -> Swept:
+def tick(store: Store, now: datetime, lifetimes: Lifetimes | None = None) -> Swept:
     """A walk that ends after ROWS or SECONDS, if it hasn't seen all by then. Raises StoreError."""
     ends = time.monotonic() + SECONDS
     swept = Swept()
     with request_budget(SECONDS + CALL):  # a page's few seconds would not do
         clear_pending(store, now)
-        for swept in walk(store, now):
+        for swept in walk(store, now, lifetimes):
             if swept.seen >= ROWS or time.monotonic() >= ends:
                 break
     return swept
@@ -68,8 +68,9 @@ def clear_pending(store: Store, now: datetime) -> int:
     return deleted
 
 
-def walk(store: Store, now: datetime) -> Iterator[Swept]:
+def walk(store: Store, now: datetime, lifetimes: Lifetimes | None = None) -> Iterator[Swept]:
     """Go over every session once, a page at each step, and delete those that are over. Raises StoreError."""
+    lifetimes = lifetimes or Lifetimes()
     start = secrets.token_urlsafe(32)  # formed as a session's id is
     seen = deleted = 0
     for after, last in ((Session.key_of(start), None), (None, start)):
@@ -77,7 +78,7 @@ def walk(store: Store, now: datetime) -> Iterator[Swept]:
         while more:
             found = store.scan(Session, after=after, limit=PAGE)
             page = [session for session in found if last is None or session.id <= last]
-            over = [Delete(session.key) for session in page if _is_over(session, now)]
+            over = [Delete(session.key) for session in page if now >= lifetimes.ends(session) + GRACE]
             if over:
                 store.commit(*over)
             seen, deleted = seen + len(page), deleted + len(over)
@@ -86,10 +87,6 @@ def walk(store: Store, now: datetime) -> Iterator[Swept]:
                 after = page[-1].key
                 yield Swept(seen, deleted, (_place(page[-1].id) - _place(start)) % 1)
     yield Swept(seen, deleted, 1.0)
-
-
-def _is_over(session: Session, now: datetime) -> bool:
-    return now >= min(session.expires, session.seen + IDLE) + GRACE
 
 
 def _place(session_id: str) -> float:

@@ -7,7 +7,7 @@ import hmac
 import re
 from base64 import urlsafe_b64encode
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from providers._faults import Fault, ProviderError
@@ -27,8 +27,8 @@ class Expected:
     issuers: tuple[str, ...]  # the ways to write it: Google has two
     client_id: str
     algorithms: tuple[str, ...]
-    nonce: str | None
-    access_token: str
+    nonce: str | None = field(repr=False)
+    access_token: str = field(repr=False)
 
 
 def check_claims(claims: Mapping[str, Any], expected: Expected, algorithm: str, *, now: float) -> None:

@@ -15,6 +15,7 @@ import requests
 from providers._calls import as_provider_error, fetch, get_json, in_parallel, read_json
 from providers._documents import claim, claim_address, claim_url, is_safe_url
 from providers._faults import Call, Fault, ProviderError, UnknownProvider
+from providers._secrets import Secret
 
 __all__ = [
     "Call",
@@ -23,6 +24,7 @@ __all__ = [
     "Identity",
     "Provider",
     "ProviderError",
+    "Secret",
     "UnknownProvider",
     "as_provider_error",
     "claim",
@@ -88,7 +90,7 @@ class Provider(ABC):
     api_url: str
     scopes: tuple[str, ...]
     client_id: str = ""
-    client_secret: str = field(default="", repr=False)
+    client_secret: Secret[str] = field(default=Secret(""))
     keep_tokens: bool = True
     authorization_params: Mapping[str, str] = field(default_factory=dict, hash=False)
     another_account: Mapping[str, str] = field(default_factory=dict, hash=False)  # asks for another account (T65)
@@ -129,6 +131,8 @@ class Provider(ABC):
             given["api_url"] = given["api_url"].rstrip("/")
         if "scopes" in given:
             given["scopes"] = tuple(given["scopes"])
+        if isinstance(given.get("client_secret"), str):
+            given["client_secret"] = Secret(given["client_secret"])
         return replace(self, name=name, **given)
 
     def resolve(self, http: requests.Session) -> Provider:  # noqa: ARG002 - what a provider to be discovered needs

@@ -59,7 +59,7 @@ class Facebook(Provider):
     ) -> Identity:
         access_token = token["access_token"]
         # Proves that who uses the token also holds the app's secret: another app's token stops working here (T15).
-        proof = hmac.digest(self.client_secret.encode(), access_token.encode(), "sha256").hex()
+        proof = hmac.digest(self.client_secret.plain.encode(), access_token.encode(), "sha256").hex()
         params = {"fields": "id,name,email,picture", "appsecret_proof": proof}
         me = get_json(http, f"{self.api_url}/me", access_token=access_token, call="profile", params=params)
         picture = claim(claim(me, "picture", dict) or {}, "data", dict) or {}

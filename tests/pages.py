@@ -15,6 +15,7 @@ class Form:
     method: str
     fields: dict[str, str] = field(default_factory=dict)
     button: str = ""
+    presses: bool = False  # whether its button has begun
 
 
 class Page(HTMLParser):
@@ -30,6 +31,7 @@ class Page(HTMLParser):
         self.forms: list[Form] = []
         self.texts: dict[str, list[str]] = {"title": [], "h1": []}
         self.links: list[str] = []
+        self.boxes: list[str] = []  # the names of those that are not ticked
         self._open: list[str] = []
         self.feed(text)
         self.close()
@@ -63,12 +65,25 @@ class Page(HTMLParser):
                 self.links.append(said["href"])
             case "form":
                 self.forms.append(Form(said["action"], said.get("method", "get")))
+            case "button" if "form" in self._open and "formaction" in said:
+                self._press_elsewhere(said["formaction"])
+            case "input" if said.get("type") == "checkbox" and "checked" not in said:
+                self.boxes.append(said.get("name", ""))  # a browser sends nothing of it
             case "input" | "button" if self.forms and "form" in self._open and said.get("name"):
                 self.forms[-1].fields[said["name"]] = said.get("value", "")
             case "title" | "h1":
                 self.texts[tag].append("")
         if tag not in _VOID:
             self._open.append(tag)
+
+    def _press_elsewhere(self, action: str) -> None:
+        """A button with an address of its own makes a form of its own, with the fields of the one it stands in."""
+        around = self.forms[-1]
+        if around.button or around.presses:
+            self.forms.append(Form(action, around.method, around.fields))
+        else:
+            around.action = action
+        self.forms[-1].presses = True
 
     def handle_startendtag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
         self.handle_starttag(tag, attributes)

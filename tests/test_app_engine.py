@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import runpy
@@ -264,7 +265,8 @@ def test_the_access_log_goes_to_the_output_without_queries(instance: Instance) -
     ends = time.monotonic() + 5
     while "/login/github/authorized" not in instance.log.read_text() and time.monotonic() < ends:
         time.sleep(0.05)
-    assert '"GET /login/github/authorized HTTP/1.1" 400' in instance.log.read_text()
+    entries = [json.loads(line) for line in instance.log.read_text().splitlines()]  # as Cloud Logging reads them
+    assert any('"GET /login/github/authorized HTTP/1.1" 400' in entry["message"] for entry in entries)
     assert "a-code" not in instance.log.read_text()
 
 

@@ -17,11 +17,11 @@ REDIRECTS = {
     "portal.dance": {"self.session.authorization_url()"},  # from the configuration and the flow alone
     "portal.landing": {
         "question()",  # one of two pages of ours
+        "url_for()",
         "flow.next if flow else '/'",
         "flow.next",
         "next_target()",
     },
-    "portal.views.account": {"url_for()"},
     "portal.views.fresh": {"url_for()"},
     "portal.views.home": {"here.config.home_url"},
     "portal.views.login": {"url_for()", "next_target()"},
@@ -98,6 +98,7 @@ def ours() -> list[ast.AST]:
 
 
 def test_every_redirect_leads_where_somebody_has_looked():
+    """T23."""
     found = {module: redirects_in(modules()[module], ours()) for module in OURS}
     assert {module: leads_to for module, leads_to in found.items() if leads_to} == REDIRECTS
 

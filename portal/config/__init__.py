@@ -12,41 +12,24 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Literal
 
 import providers
 from portal.config.keys import load_or_make_dev_keys
 from portal.config.problems import NOT_SET, ConfigError, Problem
 from portal.config.references import resolve_references
-from portal.config.rules import APP_ENGINE, check_rules, hosted_on, is_development
+from portal.config.rules import APP_ENGINE, check_rules, hosted_on, is_development, lifetimes_of
 from portal.config.secret_manager import OpenSession, open_session
 from portal.config.settings import ADDRESSES, ProviderSettings, Settings
 from portal.config.sources import read_sources
 from portal.config.urls import is_loopback, is_loopback_http
 from portal.config.validation import validate
-from portal.config.values import MAKE_KEY, Wrong
+from portal.config.values import MAKE_KEY, ClientAddress, Wrong
+from portal.lifetimes import Lifetimes
 from portal.linking import Policy
+from providers.base import Secret
 
-__all__ = ["Config", "ConfigError", "Problem", "ProviderConfig", "Secret", "load_config"]
-
-
-class Secret(str):
-    """A text that is itself wherever it is used, and hidden wherever it would be printed (T70). `plain` has it all."""
-
-    __slots__ = ()
-
-    def __repr__(self) -> str:
-        return "Secret(...)"
-
-    def __str__(self) -> str:
-        return "Secret(...)"
-
-    def __format__(self, format_spec: str) -> str:
-        return "Secret(...)"
-
-    @property
-    def plain(self) -> str:
-        return str.__str__(self)
+__all__ = ["ClientAddress", "Config", "ConfigError", "Problem", "ProviderConfig", "Secret", "load_config"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +38,7 @@ class ProviderConfig:
 
     name: str
     client_id: str
-    client_secret: Secret
+    client_secret: Secret[str]
     title: str | None = None
     scopes: tuple[str, ...] | None = None
     keep_tokens: bool = True
@@ -68,12 +51,10 @@ class ProviderConfig:
     require_verified_email: bool = False  # whether who comes without a verified address is turned away
 
     def settings(self) -> dict[str, Any]:
-        """What `providers.load` takes beside the name: all that is chosen, the secret in plain."""
+        """What `providers.load` takes beside the name: all that is chosen."""
         ours = {"name", "require_verified_email"}  # the provider says what it knows; what that must be is our rule
         values = {each.name: getattr(self, each.name) for each in fields(self) if each.name not in ours}
-        return {key: value for key, value in values.items() if value is not None} | {
-            "client_secret": self.client_secret.plain
-        }
+        return {key: value for key, value in values.items() if value is not None}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,8 +63,8 @@ class Config:
 
     development: bool
     base_url: str | None  # scheme, host and port, as browsers write an origin; None only in development
-    secret_keys: tuple[Secret, ...]  # the first signs, all verify
-    token_keys: tuple[bytes, ...] = field(repr=False)  # 32 bytes each; the first seals, all unseal
+    secret_keys: tuple[Secret[str], ...]  # the first signs, all verify
+    token_keys: tuple[Secret[bytes], ...]  # 32 bytes each; the first seals, all unseal
     store: str
     title: str
     home_url: str | None
@@ -92,6 +73,10 @@ class Config:
     providers: Mapping[str, ProviderConfig]  # those that are on, in the order of their buttons
     instance: Path  # the folder for what the portal makes itself
     app_engine: bool  # whether this is App Engine, which keeps its own headers out of people's requests
+    client_address: ClientAddress = ClientAddress.CONNECTION
+    log: Literal["json", "text"] = "text"
+    sessions: Lifetimes = field(default_factory=Lifetimes)
+    project: str | None = None  # Google's id for it where this runs there; traces are named after it
 
     @property
     def origin(self) -> str | None:
@@ -135,16 +120,18 @@ def load_config(
         raise ConfigError(problems)
     if served_at:
         settings = settings.model_copy(update={"base_url": served_at})
-    return _make_config(settings, cwd / "instance", app_engine=hosted_on(environ) == APP_ENGINE)
+    host = hosted_on(environ)
+    project = environ.get("GOOGLE_CLOUD_PROJECT") if host else None  # elsewhere anybody may write the trace's header
+    return _make_config(settings, cwd / "instance", app_engine=host == APP_ENGINE, project=project)
 
 
-def _make_config(settings: Settings, instance: Path, *, app_engine: bool) -> Config:
+def _make_config(settings: Settings, instance: Path, *, app_engine: bool, project: str | None) -> Config:
     secret_keys = tuple(Secret(key.get_secret_value()) for key in settings.secret_key)
-    token_keys = tuple(key.get_secret_value() for key in settings.token_keys)
+    token_keys = tuple(Secret(key.get_secret_value()) for key in settings.token_keys)
     if not (secret_keys and token_keys):  # only in development: production has been refused without them
         made_secret_key, made_token_key = _development_keys(instance)
         secret_keys = secret_keys or (Secret(made_secret_key),)
-        token_keys = token_keys or (made_token_key,)
+        token_keys = token_keys or (Secret(made_token_key),)
     entries = {name: _make_provider(name, entry) for name, entry in settings.providers.items()}
     return Config(
         development=is_development(settings.base_url),
@@ -159,6 +146,11 @@ def _make_config(settings: Settings, instance: Path, *, app_engine: bool) -> Con
         providers=MappingProxyType({name: entry for name, entry in entries.items() if entry}),
         instance=instance,
         app_engine=app_engine,
+        client_address=settings.client_address
+        or (ClientAddress.APP_ENGINE if app_engine else ClientAddress.CONNECTION),
+        log=settings.log or ("text" if is_development(settings.base_url) else "json"),
+        sessions=lifetimes_of(settings.sessions),
+        project=project,
     )
 
 

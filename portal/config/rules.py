@@ -6,11 +6,12 @@ from collections.abc import Collection, Iterator, Mapping
 from difflib import get_close_matches
 
 from portal.config.problems import NOT_SET, Problem, dotted
-from portal.config.settings import ADDRESSES, ProviderSettings, Settings
+from portal.config.settings import ADDRESSES, ProviderSettings, SessionSettings, Settings
 from portal.config.sources import Written
 from portal.config.tomlfile import Name
 from portal.config.urls import is_loopback_http
-from portal.config.values import MAKE_KEY, PROVIDER_NAME
+from portal.config.values import MAKE_KEY, PROVIDER_NAME, ClientAddress, spell
+from portal.lifetimes import Lifetimes
 
 _CREDENTIALS = {
     "client_id": "the client id from the provider's console",
@@ -50,13 +51,52 @@ def check_rules(
     entries = {name: settings.providers.get(name, ProviderSettings()) for name in named}
     for name, entry in entries.items():
         yield from _check_provider(name, entry, written, known)
+    yield from _check_sessions(settings.sessions, written)
     base_url = written.get(("base_url",))
     if served_at:
         yield from _check_served_at(served_at, settings, base_url)
     elif base_url and not is_development(base_url.value):
         yield from _check_production(entries, written, environ)
-    if host := hosted_on(environ):
+    host = hosted_on(environ)
+    if host:
         yield from _check_host(host, settings, written)
+    if settings.client_address is ClientAddress.APP_ENGINE and host != APP_ENGINE:
+        source = _source(written.get(("client_address",)))
+        wrong = "names a header that only App Engine keeps people from writing themselves"  # T29
+        yield Problem(
+            "client_address", source, wrong, '"x-forwarded-for", or "connection" where no proxy stands before'
+        )
+
+
+def lifetimes_of(sessions: SessionSettings) -> Lifetimes:
+    """The limits in force. Where one is not written, its default holds, cut to the written one that it must not
+    outlast."""
+    default = Lifetimes()
+    absolute = sessions.absolute or default.absolute
+    idle = sessions.idle or min(default.idle, absolute)
+    shared_absolute = sessions.shared_absolute or min(default.shared_absolute, absolute)
+    return Lifetimes(
+        idle=idle,
+        absolute=absolute,
+        shared_idle=sessions.shared_idle or min(default.shared_idle, shared_absolute, idle),
+        shared_absolute=shared_absolute,
+        fresh=sessions.fresh or min(default.fresh, absolute, shared_absolute),
+    )
+
+
+def _check_sessions(sessions: SessionSettings, written: Mapping[Name, Written]) -> Iterator[Problem]:
+    limits = lifetimes_of(sessions)
+    for key, other, of in (
+        ("idle", "absolute", "all the time that a session has"),
+        ("shared_idle", "shared_absolute", "all the time that a session on a shared computer has"),
+        ("shared_idle", "idle", "what holds on a person's own"),
+        ("shared_absolute", "absolute", "what holds on a person's own"),
+        ("fresh", "shared_absolute", "all the time that a session on a shared computer has"),
+    ):
+        mine, most = getattr(limits, key), getattr(limits, other)
+        if mine > most and getattr(sessions, key) is not None:
+            wrong = f"is {spell(mine)}, longer than {other}, {spell(most)}: {of}"
+            yield Problem(f"sessions.{key}", _source(written.get(("sessions", key))), wrong, f'"{spell(most)}" at most')
 
 
 def _check_served_at(address: str, settings: Settings, base_url: Written | None) -> Iterator[Problem]:

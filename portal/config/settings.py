@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, TypeAlias
+from datetime import timedelta
+from typing import Annotated, Literal, TypeAlias
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, SecretBytes, SecretStr
 
@@ -17,6 +18,7 @@ Domain: TypeAlias = Annotated[str, BeforeValidator(values.domain)]
 Scope: TypeAlias = Annotated[str, BeforeValidator(values.scope)]
 SecretKey: TypeAlias = Annotated[SecretStr, BeforeValidator(values.secret_key)]
 TokenKey: TypeAlias = Annotated[SecretBytes, BeforeValidator(values.token_key)]
+Duration: TypeAlias = Annotated[timedelta, BeforeValidator(values.duration)]
 ProviderName: TypeAlias = Annotated[str, BeforeValidator(values.provider_name)]
 
 SECRETS = frozenset({"secret_key", "token_keys", "client_secret"})  # each may also be given as NAME_file
@@ -57,6 +59,16 @@ class LinkingSettings(Table):
     same_email: Annotated[Policy, BeforeValidator(values.policy)] = Policy.ASK
 
 
+class SessionSettings(Table):
+    """`[sessions]` as written; None where nothing is."""
+
+    idle: Duration | None = None
+    absolute: Duration | None = None
+    shared_idle: Duration | None = None
+    shared_absolute: Duration | None = None
+    fresh: Annotated[timedelta, BeforeValidator(values.fresh)] | None = None
+
+
 class Settings(Table):
     """The whole configuration as written, with what holds where nothing is."""
 
@@ -64,8 +76,11 @@ class Settings(Table):
     token_keys: Annotated[tuple[TokenKey, ...], BeforeValidator(values.keys)] = ()
     store: Annotated[str, BeforeValidator(values.store)] = "sqlite:///instance/portal.db"
     base_url: Annotated[str, BeforeValidator(urls.base_url)] | None = None
+    client_address: Annotated[values.ClientAddress | None, BeforeValidator(values.client_address)] = None
+    log: Annotated[Literal["json", "text"] | None, BeforeValidator(values.log)] = None
     title: Text = "Portal"
     home_url: Annotated[str, BeforeValidator(urls.home_url)] | None = None
     admins: Annotated[tuple[Admin, ...], BeforeValidator(values.list_cut_at(","))] = ()
     linking: LinkingSettings = LinkingSettings()
+    sessions: SessionSettings = SessionSettings()
     providers: dict[ProviderName, ProviderSettings] = {}

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from portal.config.problems import ConfigError, Problem, dotted
-from portal.config.settings import SECRETS, LinkingSettings, ProviderSettings, Settings, keys_of
+from portal.config.settings import SECRETS, LinkingSettings, ProviderSettings, SessionSettings, Settings, keys_of
 from portal.config.tomlfile import Name, Unreadable, read_toml
 from portal.config.values import PROVIDER_NAME
 
@@ -80,10 +80,12 @@ def _portal(environ: Mapping[str, str], entries: Iterable[str]) -> Found:
     for key, value in environ.items():
         if key.startswith("PORTAL_") and value.strip():
             match key.removeprefix("PORTAL_").lower().split("__"):
-                case [name] if name in keys_of(Settings) and name not in {"linking", "providers"}:
+                case [name] if name in keys_of(Settings) and name not in {"linking", "sessions", "providers"}:
                     found[name,] = _variable(key, environ)
                 case ["linking", name] if name in keys_of(LinkingSettings):
                     found["linking", name] = _variable(key, environ)
+                case ["sessions", name] if name in keys_of(SessionSettings):
+                    found["sessions", name] = _variable(key, environ)
                 case ["providers", entry, name] if PROVIDER_NAME.fullmatch(entry) and name in keys_of(ProviderSettings):
                     found["providers", spelled.get(entry, entry), name] = _variable(key, environ)
     return found

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from portal.config.problems import Problem, dotted
-from portal.config.settings import LinkingSettings, ProviderSettings, Settings, keys_of
+from portal.config.settings import LinkingSettings, ProviderSettings, SessionSettings, Settings, keys_of
 from portal.config.sources import Written
 from portal.config.tomlfile import Name
 from portal.config.values import Wrong
@@ -66,6 +66,10 @@ def _position(detail: ErrorDetails, value: object) -> str:
 
 
 def _nearest(name: Name) -> str:
-    tables: dict[str, type[BaseModel]] = {"linking": LinkingSettings, "providers": ProviderSettings}
+    tables: dict[str, type[BaseModel]] = {
+        "linking": LinkingSettings,
+        "sessions": SessionSettings,
+        "providers": ProviderSettings,
+    }
     known = keys_of(Settings if len(name) == 1 else tables[name[0]])
     return next(iter(get_close_matches(name[-1], known, n=1)), f"one of {', '.join(known)}")

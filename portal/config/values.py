@@ -5,6 +5,8 @@ from __future__ import annotations
 import base64
 import re
 from collections.abc import Callable
+from datetime import timedelta
+from enum import Enum
 
 import idna
 
@@ -25,8 +27,20 @@ _DATASTORE = re.compile(r"datastore://(?P<project>[^/?]*)(/(?P<database>[^/?]*))
 _PROJECT = re.compile(r"([a-z0-9][a-z0-9.-]*:)?[a-z0-9][a-z0-9-]{0,62}")  # a domain may stand before it
 _DATABASE = re.compile(r"[(]default[)]|[a-z][a-z0-9-]{2,61}[a-z0-9]")
 _NAMESPACE = re.compile(r"[A-Za-z0-9._-]{1,100}")
+_DURATION = re.compile(r"(?:\d{1,9}\s*[wdhms]\s*)+")
+_UNITS = {"w": timedelta(weeks=1), "d": timedelta(days=1), "h": timedelta(hours=1), "m": timedelta(minutes=1)}
+_UNITS["s"] = timedelta(seconds=1)
+SHORTEST, LONGEST = timedelta(minutes=1), timedelta(days=400)  # browsers keep no cookie for longer (RFC 6265bis)
 _PUBLISHED = {"192b9bdd22ab9ed4d12e236c78afcb9a393ec15f71bbf5dc987d54727823bcbf"}  # the key in Flask's documentation
 _FEWEST_DIFFERENT = 6  # fewer among 32 random hexadecimal digits: one key in three million million
+
+
+class ClientAddress(Enum):
+    """Where the address of whoever asks is read: always in one place, because anybody can write the others (T29)."""
+
+    CONNECTION = "connection"
+    FORWARDED = "x-forwarded-for"  # its last entry, which the one proxy before the portal added
+    APP_ENGINE = "x-appengine-user-ip"  # which App Engine takes out of what people send, and nobody else does
 
 
 class Wrong(ValueError):
@@ -198,3 +212,55 @@ def policy(value: object) -> Policy:
         return Policy(value)
     except ValueError:
         raise Wrong("is none of the ways there are", " or ".join(f'"{each.value}"' for each in Policy)) from None
+
+
+def client_address(value: object) -> ClientAddress:
+    """The one place, by its name; a header's in any letters, as headers are."""
+    try:
+        return ClientAddress(value.strip().lower() if isinstance(value, str) else value)
+    except ValueError:
+        names = " or ".join(f'"{each.value}"' for each in ClientAddress)
+        raise Wrong("is no place that an address can be read from", names) from None
+
+
+def log(value: object) -> str:
+    """How the log is written."""
+    written = value.strip().lower() if isinstance(value, str) else value
+    if written not in ("json", "text"):
+        raise Wrong("is no way to write a log", '"json" or "text"')
+    return str(written)
+
+
+def duration(value: object) -> timedelta:
+    """A length of time with its unit: "14d", "30m", "1h 30m"."""
+    example = '"14d", "12h" or "30m": a number and d, h or m'
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        raise Wrong(f"is {value}, without saying of what", example)
+    written = text(value).lower()
+    if not _DURATION.fullmatch(written):
+        raise Wrong("is no length of time", example)
+    parts = re.findall(r"(\d+)\s*([wdhms])", written)
+    days = sum(int(number) * (_UNITS[unit] / timedelta(days=1)) for number, unit in parts)
+    if days > LONGEST / timedelta(days=1):
+        raise Wrong(f"is longer than the {LONGEST.days} days that a browser keeps a cookie", '"400d" at most')
+    span = sum((int(number) * _UNITS[unit] for number, unit in parts), timedelta())
+    if span < SHORTEST:
+        raise Wrong("is less than a minute: nobody would get as far as a second page", '"1m" at least')
+    return span
+
+
+def fresh(value: object) -> timedelta:
+    """How long a sign-in is recent."""
+    span = duration(value)
+    if span > timedelta(days=1):
+        raise Wrong("is more than a day, and who signed in yesterday need not be who sits there now", '"10m"')
+    return span
+
+
+def spell(span: timedelta) -> str:
+    """A length of time as one writes it."""
+    left, parts = span, []
+    for letter in "dhms":
+        count, left = divmod(left, _UNITS[letter])
+        parts += [f"{count}{letter}"] if count else []
+    return "".join(parts)

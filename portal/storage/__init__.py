@@ -113,6 +113,11 @@ class Store(Reader, Protocol):
         """
         ...
 
+    def list_of(self, kind: type[A], user_id: str, *, limit: int) -> list[A]:
+        """Up to `limit` records of a kind that are a user's, in key order, in one round trip. For Session alone, whose
+        `user_id` is in an index; on Datastore a record that was last written without one is not found."""
+        ...
+
     def check(self) -> None:
         """Ask the store for something cheap, for real. Raises StoreError if it can't answer."""
         ...
@@ -120,6 +125,13 @@ class Store(Reader, Protocol):
     def close(self) -> None:
         """Give connections back; the store opens new ones if it is used again."""
         ...
+
+
+def find(reader: Reader, *keys: Key[Any] | None) -> Found:
+    """What is at each key, in one round trip; None where there is none, or no key. A key that no record can have would
+    do as well, but each look-up of it is billed, and everybody's would be of that one."""
+    found = {record.key: record for record in reader.list_at([key for key in keys if key is not None])}
+    return tuple([found.get(key) for key in keys])
 
 
 def open_store(url: str) -> Store:

@@ -25,6 +25,7 @@ from portal.storage.datastore_requests import (
     STRONG,
     commit_request,
     look_up_request,
+    of_user_request,
     roll_back_request,
     scan_request,
     within,
@@ -78,8 +79,13 @@ class DatastoreStore:
             return patiently(partial(self._try, work, deadline), Contended, deadline)
 
     def scan(self, kind: type[A], *, after: Key[A] | None = None, limit: int = 100) -> list[A]:
-        request = scan_request(kind, after, self._place)
-        records: list[A] = []
+        return self._list(scan_request(kind, after, self._place), limit)
+
+    def list_of(self, kind: type[A], user_id: str, *, limit: int) -> list[A]:
+        return self._list(of_user_request(kind, user_id, self._place), limit)
+
+    def _list(self, request: Any, limit: int) -> list[Any]:
+        records: list[Any] = []
         with call_deadline() as deadline:
             while len(records) < limit:
                 request.query.limit.value = limit - len(records)

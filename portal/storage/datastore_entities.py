@@ -1,7 +1,8 @@
 """Each record as an entity of Datastore: its key, its properties and the way there and back, from `portal.models`.
 
-It sends nothing. Nothing is queried but keys, so no property is in an index: an index on what only grows would be a hot
-spot, and an indexed text may have no more than 1,500 bytes (T98). Entities change by addition only (T101).
+It sends nothing. Nothing is queried but keys, and the sessions of a user; no other property is in an index: one on what
+only grows would be a hot spot, and an indexed text may have no more than 1,500 bytes (T98). Entities change by
+addition only (T101).
 """
 
 from __future__ import annotations
@@ -38,6 +39,8 @@ _PATHS: Mapping[type[Any], tuple[tuple[str, str | None], ...]] = {
     Event: ((User.KIND, "user_id"), (Event.KIND, "id")),
     Pending: ((Pending.KIND, "id"),),
 }
+
+_INDEXED = {(Session, "user_id")}  # random ids, so that its rows are spread
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECOND, _MICROSECOND = timedelta(seconds=1), timedelta(microseconds=1)
@@ -86,7 +89,8 @@ def entity_message(record: Record, place: Place) -> Any:
             message.null_value = 0
         else:
             field.codec.encode(message, value)
-        message.exclude_from_indexes = field.codec is not _TEXTS  # a list has it on its elements
+        # a list has it on its elements
+        message.exclude_from_indexes = field.codec is not _TEXTS and (type(record), name) not in _INDEXED
     if entity.ByteSize() > LARGEST_ENTITY:
         raise ValueError(f"a {record.KIND} of {entity.ByteSize()} bytes is more than Datastore takes")
     return entity

@@ -44,14 +44,30 @@ def look_up_request(key_messages: Iterable[Any], read_options: Any) -> Any:
 
 def scan_request(kind: type[Any], after: Key[Any] | None, place: Place) -> Any:
     """A walk of a kind in key order, which needs no index but the one that every kind has. Without a limit yet."""
-    request = _RunQueryRequest(partition_id=partition_message(place))
-    request.query.kind.add(name=kind_name(kind))
-    request.query.order.add().property.name = "__key__"
+    request = _in_key_order(kind, place)
     if after:
         comparison = request.query.filter.property_filter
         comparison.property.name = "__key__"
         comparison.op = types.PropertyFilter.Operator.GREATER_THAN
         comparison.value.key_value.CopyFrom(key_message(after, place))
+    return request
+
+
+def of_user_request(kind: type[Any], user_id: str, place: Place) -> Any:
+    """A user's records of a kind. Equality in key order is served by the index that each property has by itself: none
+    of several properties is needed, and as ids are random no part of it grows at one end. Without a limit yet."""
+    request = _in_key_order(kind, place)
+    comparison = request.query.filter.property_filter
+    comparison.property.name = "user_id"
+    comparison.op = types.PropertyFilter.Operator.EQUAL
+    comparison.value.string_value = user_id
+    return request
+
+
+def _in_key_order(kind: type[Any], place: Place) -> Any:
+    request = _RunQueryRequest(partition_id=partition_message(place))
+    request.query.kind.add(name=kind_name(kind))
+    request.query.order.add().property.name = "__key__"
     return request
 
 

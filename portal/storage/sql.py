@@ -56,6 +56,11 @@ class SQLStore:
         with self._connections.reading() as connection:
             return [rows.decode(row) for row in fetch(connection, rows.scan, place | {"limit": limit})]
 
+    def list_of(self, kind: type[A], user_id: str, *, limit: int) -> list[A]:
+        rows = rows_of(kind)
+        with self._connections.reading() as connection:
+            return [rows.decode(row) for row in fetch(connection, rows.of_user, {"user_id": user_id, "limit": limit})]
+
     def check(self) -> None:
         with self._connections.reading() as connection:
             fetch(connection, "SELECT count(*) FROM sqlite_master", {})

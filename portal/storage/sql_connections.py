@@ -22,7 +22,7 @@ from sqlalchemy.pool import QueuePool
 
 from portal.errors import CommitUnknown, Contended, StoreError
 from portal.storage.budget import call_deadline
-from portal.storage.sql_tables import SCHEMA
+from portal.storage.sql_tables import INDEXES, TABLES, columns_to_add
 
 DEADLINE = 2.0  # seconds, for the whole of a call
 POOL = 16  # connections at most; a look-up holds one for some 40 µs
@@ -97,8 +97,14 @@ class Connections:
             with closing(_open(self._path)) as connection:
                 _set_wal(connection, deadline)
                 _wait_until(connection, deadline)
+                # Others wait from before the first look: of two processes that start together, one adds a column.
                 connection.execute("BEGIN IMMEDIATE")
-                for statement in SCHEMA:
+                for table, statement in TABLES.items():
+                    connection.execute(statement)
+                    there = {name for (name,) in connection.execute("SELECT name FROM pragma_table_info(?)", (table,))}
+                    for addition in columns_to_add(table, there):
+                        connection.execute(addition)
+                for statement in INDEXES:
                     connection.execute(statement)
                 connection.execute("COMMIT")
             self._made = True

@@ -7,8 +7,8 @@ default, and every statement names the columns it knows, so that older code read
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, fields
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import MISSING, dataclass, fields
 from datetime import UTC, datetime, timedelta
 from types import NoneType
 from typing import Any, Generic, Literal, TypeVar, get_args, get_origin, get_type_hints
@@ -27,11 +27,12 @@ from sqlalchemy import (
     insert,
     literal_column,
     select,
+    text,
     tuple_,
     update,
 )
 from sqlalchemy.dialects import sqlite
-from sqlalchemy.schema import CreateIndex, CreateTable
+from sqlalchemy.schema import CreateColumn, CreateIndex, CreateTable
 from sqlalchemy.sql.elements import CompilerElement
 from sqlalchemy.types import TypeEngine
 
@@ -57,6 +58,9 @@ _PARENTS: Mapping[tuple[type[Any], str], str] = {
     (Token, "oauth_id"): "OAuth.id",
     (Email, "oauth_id"): "OAuth.id",
 }
+
+# What is found by another column than its key.
+_INDEXED = {(Session, "user_id")}
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -121,6 +125,9 @@ class Rows(Generic[R]):
         self.select = _sql(select(table).where(row_key == given_key))
         following = select(table).where(row_key > given_key).order_by(*row_key)
         self.scan = _sql(following.limit(bindparam("limit")).offset(literal_column("0")))
+        if (kind, "user_id") in _INDEXED:
+            of_user = select(table).where(table.c.user_id == bindparam("user_id")).order_by(*row_key)
+            self.of_user = _sql(of_user.limit(bindparam("limit")).offset(literal_column("0")))
 
     def key(self, path: tuple[str, ...]) -> dict[str, str]:
         """The parameters that find a key's row."""
@@ -150,8 +157,12 @@ def _codecs_of(kind: Any) -> dict[str, tuple[_Codec, bool]]:
 
 def _make_table(kind: Any, codecs: Mapping[str, tuple[_Codec, bool]]) -> Table:
     columns = []
+    defaults = {field.name: field.default for field in fields(kind)}
     for name, (codec, nullable) in codecs.items():
-        column: Column[Any] = Column(name, codec.column, nullable=nullable)
+        # In the table, too, and not only in the record: code from before the column still inserts beside us.
+        default = None if defaults[name] is MISSING else text(str(codec.encode(defaults[name])))
+        column: Column[Any] = Column(name, codec.column, nullable=nullable, server_default=default)
+        column.index = (kind, name) in _INDEXED or None
         if parent := _PARENTS.get((kind, name)):
             # Deferred, so that the mutations of a commit may come in any order; indexed, since SQLite looks for the
             # children of each parent that is deleted.
@@ -164,10 +175,18 @@ def _make_table(kind: Any, codecs: Mapping[str, tuple[_Codec, bool]]) -> Table:
 
 _ROWS: Mapping[type[Any], Rows[Any]] = {kind: Rows(kind) for kind in _KEYS}
 
-SCHEMA = tuple(
-    [_sql(CreateTable(table, if_not_exists=True)) for table in _METADATA.tables.values()]
-    + [_sql(CreateIndex(index, if_not_exists=True)) for table in _METADATA.tables.values() for index in table.indexes]
+TABLES = {name: _sql(CreateTable(table, if_not_exists=True)) for name, table in _METADATA.tables.items()}
+INDEXES = tuple(
+    _sql(CreateIndex(index, if_not_exists=True)) for table in _METADATA.tables.values() for index in table.indexes
 )
+
+
+def columns_to_add(table: str, there: Collection[str]) -> Iterator[str]:
+    """The statements that add what a table of an older version lacks (T101)."""
+    for column in _METADATA.tables[table].columns:
+        if column.name not in there:
+            # SQLAlchemy compiles a column for CREATE TABLE only; the words are the same.
+            yield f'ALTER TABLE "{table}" ADD COLUMN {_sql(CreateColumn(column))}'
 
 
 def rows_of(kind: type[R]) -> Rows[R]:

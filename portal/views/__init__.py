@@ -8,10 +8,11 @@ from pathlib import Path
 from flask import Blueprint, Response, g, request, url_for
 
 from portal.dance import DanceBlueprint
-from portal.errors import Stop
+from portal.errors import Outcome, Stop
+from portal.landing import question
 from portal.parts import parts
-from portal.security import add_headers, check_post
-from portal.views import account, errors, fresh, health, home, login, mine, recover, tasks, welcome
+from portal.security import add_headers, check_post, limit_request
+from portal.views import account, devices, errors, fresh, health, home, login, mine, recover, tasks, welcome
 from portal.views.page import STATIC
 from providers.base import Provider
 
@@ -47,6 +48,9 @@ def make_blueprint(providers: Iterable[Provider]) -> Blueprint:
     blueprint.add_url_rule("/account/add", "confirm", account.confirm)
     blueprint.add_url_rule("/account/add", "add", account.add, methods=["POST"])
     blueprint.add_url_rule("/account/unlink", "unlink", account.unlink, methods=["POST"])
+    blueprint.add_url_rule("/account/sessions/end", "end_session", devices.end, methods=["POST"])
+    blueprint.add_url_rule("/account/sessions/end-others", "end_others", devices.end_others, methods=["POST"])
+    blueprint.add_url_rule("/account/sessions/end-all", "end_all", devices.end_all, methods=["POST"])
     blueprint.add_url_rule("/account/prove", "prove", fresh.prove)
     blueprint.add_url_rule("/account/prove/<provider>", "start_prove", fresh.start_prove, methods=["POST"])
     blueprint.add_url_rule("/account/name", "rename", mine.rename, methods=["POST"])
@@ -57,6 +61,7 @@ def make_blueprint(providers: Iterable[Provider]) -> Blueprint:
         blueprint.add_url_rule(path, name, view)
     for provider in providers:
         blueprint.register_blueprint(DanceBlueprint(provider, login=login.button))
+    blueprint.before_request(limit_request)
     blueprint.before_request(_check_post)
     blueprint.after_request(_add_headers)
     errors.register(blueprint)
@@ -73,8 +78,21 @@ def _check_post() -> None:
         try:
             check_post(parts().csrf_keys, parts().config.origin)
         except Stop as stop:
-            stop.for_account = request.path.startswith(url_for("portal.account"))
+            _lead_back(stop)
             raise
+
+
+def _lead_back(stop: Stop) -> None:
+    """Have the page offer the one step that starts again: the same button, the page it was on, or the account."""
+    endpoint = request.endpoint or ""
+    stop.shared = stop.outcome is Outcome.FORM_EXPIRED and bool(request.form.get("shared"))
+    stop.for_account = request.path.startswith((url_for("portal.account"), url_for("portal.logout")))
+    if endpoint.endswith(".start"):
+        stop.provider = (request.blueprint or "").rpartition(".")[2]
+    elif stop.outcome is Outcome.FORM_EXPIRED and endpoint == "portal.create":
+        stop.back = question("sign-up", stop.next, shared=stop.shared)
+    elif stop.outcome is Outcome.FORM_EXPIRED and endpoint == "portal.start_recover":
+        stop.back = url_for("portal.recover", code=request.form.get("code", "")[:100])
 
 
 def _add_headers(response: Response) -> Response:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from flask import redirect, request, session, url_for
+from flask import request, session
 from flask.typing import ResponseReturnValue
 from flask_login import current_user, login_required
 
 from portal.accounts import SignedIn
 from portal.errors import Outcome, Stop
-from portal.landing import NOTICE, OUTCOMES
+from portal.landing import NOTICE, OUTCOMES, move_on
 from portal.linking import Purpose, Reason, Refuse
 from portal.parts import parts
 from portal.security import may_be_next
 from portal.signals import identity_linked, identity_unlinked, tell
+from portal.views.devices import list_devices
 from portal.views.fresh import fresh_required, load_dance
 from portal.views.page import list_choices, show
 
@@ -25,12 +26,16 @@ def account() -> ResponseReturnValue:
     """The signed-in person's own account; nobody else's can be asked for (T42)."""
     here = parts()
     signed_in: SignedIn = current_user.signed_in
+    identities = here.accounts.list_identities(signed_in.user)
+    devices, more_devices = list_devices(signed_in, identities)
     return show(
         "account",
         starts_dance=True,
         user=current_user,
         session=signed_in.session,
-        identities=here.accounts.list_identities(signed_in.user),
+        identities=identities,
+        devices=devices,
+        more_devices=more_devices,
         titles={name: provider.title for name, provider in here.providers.items()},
         choices=list_choices(),
         notice=session.pop(NOTICE, None) if NOTICE in session else None,
@@ -69,19 +74,20 @@ def add() -> ResponseReturnValue:
     """The person has said yes."""
     here = parts()
     signed_in: SignedIn = current_user.signed_in
+    ticket = here.sessions.make_ticket()
     linked = here.accounts.membership.link_waiting(
         here.sessions.get_waiting(request),
         "link",
         signed_in.user,
         signed_in.session,
+        new_id=ticket.session_id,
         provider_on=here.providers.__contains__,
     )
     if isinstance(linked, Refuse):
         raise Stop(OUTCOMES[linked.reason], for_account=True)
-    user, _, arrival = linked
+    user, stays, arrival = linked
     tell(identity_linked, user_id=user.id, entry=arrival.entry)
-    session[NOTICE] = ["added", here.providers[arrival.entry].title]
-    response = redirect(url_for("portal.account"), 303)
+    response = move_on(SignedIn(user, stays), ticket, ["added", here.providers[arrival.entry].title])
     here.sessions.stop_waiting(response)
     return response
 
@@ -91,10 +97,12 @@ def unlink() -> ResponseReturnValue:
     """Remove one of one's own identities."""
     here = parts()
     signed_in: SignedIn = current_user.signed_in
+    ticket = here.sessions.make_ticket()
     result = here.accounts.membership.unlink(
         signed_in.user,
         signed_in.session,
         request.form.get("identity", ""),
+        new_id=ticket.session_id,
         usable=here.providers.__contains__,
         end_others=bool(request.form.get("others")),
     )
@@ -102,8 +110,7 @@ def unlink() -> ResponseReturnValue:
         # Somebody else's identity, and one that never was, are the same to whoever asks (T42).
         outcome = Outcome.NOT_FOUND if result.reason is Reason.NOT_FOUND else OUTCOMES[result.reason]
         raise Stop(outcome)
-    user, oauth = result
+    user, oauth, stays = result
     tell(identity_unlinked, user_id=user.id, entry=oauth.entry)
     title = here.providers[oauth.entry].title if oauth.entry in here.providers else oauth.entry
-    session[NOTICE] = ["removed", title]
-    return redirect(url_for("portal.account"), 303)
+    return move_on(SignedIn(user, stays or signed_in.session), ticket, ["removed", title])

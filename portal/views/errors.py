@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import secrets
+import logging
 
 from flask import Blueprint, Flask, Response, make_response
 from werkzeug.exceptions import HTTPException, InternalServerError, SecurityError
 
+from portal.advice import ADVICE
 from portal.errors import Outcome, Stop, StoreError
 from portal.linking import Purpose
-from portal.logs import log, printable
+from portal.logs import incident, log, printable
 from portal.parts import parts
 from portal.views.page import list_choices, show
 
@@ -66,15 +67,23 @@ def register_app_wide(app: Flask) -> None:
 
 def show_stop(stop: Stop) -> Response:
     """The page of an outcome. It asks no store and no provider: either may be what is broken."""
-    here, incident = parts(), secrets.token_hex(4)
+    here = parts()
     outcome, provider = stop.outcome, here.providers.get(stop.provider or "")
-    log.warning(
+    log.log(
+        _level(outcome),
         "stopped: %s (%d) provider=%s incident=%s %s",
         outcome.code,
         outcome.status,
         printable(stop.provider or "-"),
-        incident,
+        incident(),
         printable(stop.detail),
+        extra={
+            "outcome": outcome.code,
+            "status": outcome.status,
+            "provider": stop.provider,
+            "incident": incident(),
+            "advice": ADVICE[outcome],
+        },
     )
     here.sessions.ask_no_more()
     asks_who = provider is not None and bool(provider.another_account)
@@ -84,21 +93,30 @@ def show_stop(stop: Stop) -> Response:
     by_link = signs_in and stop.purpose == Purpose.RECOVER.value  # signing in would make the account that isn't wanted
     page = show(
         "error",
-        starts_dance=another or proves or (signs_in and not by_link),
+        starts_dance=another or proves or (signs_in and not by_link and not stop.back),
         outcome=outcome.code,
         provider=provider,
         choices=list_choices(),
         next=stop.next,
+        shared=stop.shared,
+        back=stop.back,
         for_account=stop.for_account,
         by_link=by_link,
         another=another,
         tries_again=_TRIES_AGAIN.get(stop.purpose, ""),
-        incident=incident,
+        incident=incident(),
     )
     response = make_response(page, outcome.status)
     if outcome.status == 503:
         response.headers["Retry-After"] = str(RETRY_AFTER)
     return response
+
+
+def _level(outcome: Outcome) -> int:
+    """ERROR where somebody who runs the site may have to act; strangers' addresses are no news."""
+    if outcome in {Outcome.NOT_FOUND, Outcome.WRONG_METHOD}:
+        return logging.INFO
+    return logging.ERROR if outcome.status >= 500 else logging.WARNING
 
 
 def show_store_error(error: StoreError) -> Response:
@@ -123,5 +141,5 @@ def show_http_error(error: HTTPException) -> Response:
 
 def _refuse_host(error: SecurityError) -> Response:
     """A foreign Host (T28) gets one line of text: under that name no page of ours has an address, nor a form a use."""
-    log.warning("stopped: foreign host (400) %s", printable(error.description))
-    return Response("There is no site of this name here.\n", 400, mimetype="text/plain")
+    log.warning("stopped: foreign host (400) incident=%s %s", incident(), printable(error.description))
+    return Response(f"There is no site of this name here. ({incident()})\n", 400, mimetype="text/plain")

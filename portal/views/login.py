@@ -42,13 +42,14 @@ def _choose(only: str | None) -> ResponseReturnValue:
         raise Stop(Outcome.NO_PROVIDER)
     if current_user.is_authenticated:
         return redirect(target, 303)
-    others = only is not None and len(here.providers) > 1
+    others, shared = only is not None and len(here.providers) > 1, bool(request.args.get("shared"))
     choices = list_choices(only)
     asking = [choice for choice in choices if here.providers[choice.name].another_account]
     another = bool(request.args.get("another")) and bool(asking)  # which account is asked there (T65)
     return show(
         "login",
         starts_dance=True,
+        shared=shared,
         choices=asking if another else choices,
         next=target,
         only=only,

@@ -12,6 +12,7 @@ from flask import g, render_template, request, url_for
 
 from portal.parts import parts
 from portal.security import make_csrf_token
+from portal.views.words import in_words
 
 STATIC = Path(__file__).parents[1] / "static"
 
@@ -25,9 +26,20 @@ class Choice:
     last_used: bool
 
 
-def show(template: str, *, starts_dance: bool = False, **values: Any) -> str:
-    """A page of ours. `starts_dance` where it has a button that leads to a provider: its CSP differs then."""
+@dataclass(frozen=True, slots=True)
+class Box:
+    """The box "this is a shared computer" beside the buttons that sign in."""
+
+    ticked: bool
+    idle: str
+    absolute: str
+
+
+def show(template: str, *, starts_dance: bool = False, shared: bool = False, **values: Any) -> str:
+    """A page of ours. `starts_dance` where it has a button that leads to a provider: its CSP differs then. `shared`
+    ticks the box beside the buttons."""
     here = parts()
+    limits = here.config.sessions
     g.portal_starts_dance = starts_dance
     return render_template(
         f"portal/{template}.html",
@@ -35,6 +47,9 @@ def show(template: str, *, starts_dance: bool = False, **values: Any) -> str:
         csrf_token=lambda: make_csrf_token(here.csrf_keys),
         stylesheet=_static("portal.css"),
         icon=_static("icon.svg"),
+        box=Box(shared, in_words(limits.shared_idle), in_words(limits.shared_absolute)),
+        shared=shared,
+        fresh=in_words(limits.fresh),
         **values,
     )
 

@@ -26,4 +26,5 @@ def start_recover(provider: str) -> ResponseReturnValue:
     key = pending_id(request.form.get("code", "")[:100])
     if parts().accounts.membership.get_recovering(key) is None:
         raise Stop(Outcome.LINK_SPENT)
-    return load_dance(provider).begin(Purpose.RECOVER, "/account", pending=key)
+    shared = bool(request.form.get("shared"))
+    return load_dance(provider).begin(Purpose.RECOVER, "/account", pending=key, shared=shared)

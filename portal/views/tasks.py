@@ -20,6 +20,6 @@ def run_tick() -> Response:
     here = parts()
     if not here.config.app_engine or request.headers.get("X-Appengine-Cron") != "true":
         return say("not found", 404)
-    swept = tick(here.store, datetime.now(UTC))
+    swept = tick(here.store, datetime.now(UTC), here.config.sessions)
     log.info("tick: %d sessions seen, %d deleted", swept.seen, swept.deleted)
     return say("ok")

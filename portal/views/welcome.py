@@ -30,6 +30,7 @@ def newcomer() -> ResponseReturnValue:
         provider=here.providers[arrival.entry].title,
         choices=[choice for choice in list_choices() if choice.name != arrival.entry],
         next=target,
+        shared=bool(request.args.get("shared")),
     )
 
 
@@ -44,7 +45,7 @@ def create() -> ResponseReturnValue:
     ticket = here.sessions.make_ticket()
     result = here.accounts.create(
         secret,
-        make_seat(ticket, pending_id(secret)),
+        make_seat(ticket, pending_id(secret), shared=bool(request.form.get("shared"))),
         Intent(provider_on=arrival.entry in here.providers),
         here.sessions.get_browser(request),
     )

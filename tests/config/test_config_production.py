@@ -62,6 +62,7 @@ def test_what_is_not_this_machine_demands_keys(load: Load, tmp_path: Path, url: 
      ("FLASK_DEBUG", "True")],
 )  # fmt: skip
 def test_an_insecure_switch_is_refused_in_production_only(load: Load, variable: str, value: str) -> None:
+    """T30."""
     with pytest.raises(ConfigError) as caught:
         load(**PRODUCTION, **{variable: value})
     assert [(problem.setting, problem.write) for problem in caught.value.problems] == [(variable, f"unset {variable}")]

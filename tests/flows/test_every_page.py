@@ -191,6 +191,7 @@ def test_what_a_page_needs_is_our_own_and_may_be_kept(person: Person) -> None:
 
 
 def test_the_title_is_the_admin_s_and_shown_as_text(make_app: MakeApp) -> None:
+    """T25."""
     person = Person(make_app(PORTAL_TITLE="<b>Ours</b>"))
     person.opens("/")
     assert person.sees.texts["title"][0].endswith("<b>Ours</b>")

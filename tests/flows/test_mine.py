@@ -8,14 +8,15 @@ from collections.abc import Callable
 import pytest
 
 from portal.errors import Outcome
+from portal.lifetimes import Lifetimes
 from portal.models import Email, Event, OAuth, Session, Token, User
-from portal.records import FRESH
 from portal.storage import Store
 from providers.sandbox import RunningSandbox
 from tests.flows.conftest import Rows, Wait
 from tests.flows.stops import assert_stops
 from tests.person import Person
 
+FRESH = Lifetimes().fresh
 People = Callable[[], Person]
 
 

@@ -116,6 +116,7 @@ def test_who_grants_less_than_was_asked_gets_in_without_an_address(
 def test_a_name_is_shown_as_text_and_harmlessly(
     person: Person, known_as: Callable[..., None], name: str, heading: str | None
 ) -> None:
+    """T25."""
     known_as(name)
     assert person.signs_in_with("github", "odd").status_code == 303
     for path in ("/account", "/"):

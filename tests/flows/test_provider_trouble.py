@@ -16,7 +16,7 @@ from flask import Flask
 import portal.backchannel
 from portal.backchannel import deadline
 from portal.errors import Outcome
-from portal.logs import _WarningsOnly
+from portal.logs.libraries import _WarningsOnly
 from providers.sandbox import RunningSandbox, running_sandbox
 from tests.flows.conftest import MakeApp, Rows
 from tests.flows.stops import assert_stops
@@ -208,6 +208,7 @@ def test_a_wrong_client_secret_is_the_admin_s_trouble_and_said_so(
 def test_a_sign_in_that_goes_well_shows_the_log_no_secret_either(
     sandbox: RunningSandbox, app: Flask, caplog: pytest.LogCaptureFixture, provider: str
 ) -> None:
+    """T70."""
     caplog.set_level(logging.DEBUG)
     person = Person(app)
     canaries = Canaries(person, sandbox)

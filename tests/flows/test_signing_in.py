@@ -190,6 +190,7 @@ def test_with_one_provider_there_is_one_button_and_no_choice(make_app: MakeApp) 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
 def test_a_get_starts_nothing_and_shows_the_one_button(person: Person, provider: str) -> None:
+    """T02."""
     page = person.opens(f"/login/{provider}?next=/account")
     assert page.status_code == 200
     assert [form.action for form in person.sees.forms] == [f"/login/{provider}"]
@@ -243,6 +244,7 @@ def test_another_browser_s_token_is_refused(person: Person, people: Callable[[],
     ],
 )
 def test_another_site_s_press_is_refused_even_with_the_right_token(person: Person, headers: dict[str, str]) -> None:
+    """T02."""
     person.opens("/login")
     person.sends("/login/github", data=person.sees.form("/login/github").fields, headers=headers)
     assert_stops(person, Outcome.CROSS_SITE)
@@ -296,6 +298,7 @@ def test_nothing_of_the_request_s_own_parameters_reaches_the_provider(person: Pe
 
 
 def test_every_flow_has_values_of_its_own(person: Person) -> None:
+    """T09."""
     asked = [parse_qs(urlsplit(person.starts("google")).query) for _ in range(3)]
     for name in ("state", "nonce", "code_challenge"):
         assert len({values[name][0] for values in asked}) == 3
@@ -307,6 +310,7 @@ def test_every_flow_has_values_of_its_own(person: Person) -> None:
 @pytest.mark.parametrize("method", ["GET", "POST"])
 @pytest.mark.parametrize("path", ["/", "/login", "/login/github", "/login/github/authorized", "/account", "/nowhere"])
 def test_a_foreign_host_is_refused_before_any_view(person: Person, path: str, method: str) -> None:
+    """T28."""
     person.opens("/login")
     fields = person.sees.form("/login/github").fields
     answer = person.sends(path, method=method, data=fields, base_url="http://evil.example")
@@ -392,6 +396,7 @@ class _Bridged(BackChannel):
 
 
 def test_in_production_cookies_are_the_host_s_own_and_travel_by_https_only(in_production: Person) -> None:
+    """T54."""
     person = in_production
     answers = [person.opens("/login"), person.posts("/login/facebook")]
     answers.append(person.returns(person.consents(answers[-1].location)))

@@ -27,6 +27,7 @@ def test_only_a_press_signs_out(person: Person, method: str) -> None:
 
 
 def test_only_a_press_on_our_own_page_does(person: Person) -> None:
+    """T53."""
     person.signs_in_with("github")
     person.opens("/account")
     fields = person.sees.form("/logout").fields
@@ -57,7 +58,7 @@ def test_the_next_page_says_that_the_provider_is_another_matter(person: Person) 
     text = " ".join(person.opens("/").text.split())
     assert "You are signed out here." in text
     assert "sign out at Facebook, GitHub or Google too" in text or "sign out at Google, GitHub or Facebook too" in text
-    assert "signed out" not in person.opens("/").text, "said once"
+    assert "You are signed out" not in person.opens("/").text, "said once"
 
 
 def test_signing_out_twice_is_no_trouble(person: Person, people: Callable[[], Person]) -> None:
@@ -73,6 +74,7 @@ def test_signing_out_twice_is_no_trouble(person: Person, people: Callable[[], Pe
 
 
 def test_a_page_from_before_signing_out_is_not_kept_by_the_browser(person: Person) -> None:
+    """T74."""
     person.signs_in_with("github")
     assert person.opens("/account").headers["Cache-Control"] == "no-store"
 

@@ -6,14 +6,16 @@ from collections.abc import Callable
 from dataclasses import replace
 from datetime import timedelta
 
-from portal.accounts import IDLE, SEEN_EVERY
 from portal.errors import Outcome
+from portal.lifetimes import Lifetimes
 from portal.models import Session, User
-from portal.records import ABSOLUTE
 from portal.storage import Delete, Store, Update
 from tests.flows.conftest import Wait
 from tests.flows.stops import assert_stops
 from tests.person import Person
+
+IDLE, ABSOLUTE = Lifetimes().idle, Lifetimes().absolute
+SEEN_EVERY = timedelta(minutes=15)
 
 
 def the_user(store: Store) -> User:

@@ -161,7 +161,8 @@ def test_of_two_tabs_that_remove_different_ways_one_is_told(ada: Person, store: 
     ada.opens("/account")
     first, second = (form for form in ada.sees.forms if form.action == "/account/unlink")
     ada.submits(first, others="")
-    ada.submits(second, others="")
+    ada.opens("/account")
+    ada.submits(second, others="", csrf_token=ada.sees.form("/account/name").fields["csrf_token"])
     assert_stops(ada, Outcome.LAST_WAY_IN)
     assert entries(store, ada.user_id) == ["github"]
 
@@ -172,5 +173,8 @@ def test_a_removal_that_was_done_already_is_not_found(ada: Person, rows: Rows) -
     ada.submits(form)
     before = rows()
     ada.submits(form)
+    assert_stops(ada, Outcome.FORM_EXPIRED)
+    ada.opens("/account")
+    ada.submits(form, csrf_token=ada.sees.form("/account/name").fields["csrf_token"])
     assert_stops(ada, Outcome.NOT_FOUND)
     assert rows() == before

@@ -134,7 +134,7 @@ class Desk:
 
     def unlinks(
         self, signed_in: SignedIn, oauth_id: str, *, on: Iterable[str] = ISSUERS, end_others: bool = False
-    ) -> tuple[User, OAuth] | Refuse:
+    ) -> tuple[User, OAuth, Session | None] | Refuse:
         """The press on "Remove"; `on` are the providers that are switched on."""
         self.clock.passes(seconds=1)
         return self.membership.unlink(

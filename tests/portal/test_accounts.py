@@ -37,6 +37,7 @@ def test_who_signed_in_is_signed_in_on_the_next_request(desk: Desk) -> None:
 
 
 def test_a_session_ends_when_it_was_not_used_for_a_fortnight(desk: Desk, clock: Clock) -> None:
+    """T59."""
     signed_in = desk.signs_in(GITHUB)
     clock.passes(days=13, hours=23)
     assert desk.now_of(signed_in), "and being seen starts the fortnight anew"
@@ -87,6 +88,7 @@ def test_a_sign_in_is_fresh_for_ten_minutes(desk: Desk, clock: Clock) -> None:
 
 
 def test_a_suspended_user_is_signed_out_at_the_next_request(desk: Desk) -> None:
+    """T57."""
     signed_in = desk.signs_in(GITHUB)
     desk.suspends(signed_in.user.id)
     assert desk.now_of(signed_in) is None

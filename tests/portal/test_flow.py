@@ -82,6 +82,7 @@ def test_a_browser_finds_the_flow_it_began(browser):
 
 
 def test_another_browser_does_not(browser, clock):
+    """T04."""
     flow = browser.begin()
     other = Browser(Flows([SECRET], secure=False, now=clock))
     other.begin()
@@ -136,6 +137,7 @@ def test_what_does_not_open_is_dropped_first_of_all(browser, clock):
 
 
 def test_however_many_cookies_are_planted_four_are_left(browser):
+    """T27."""
     browser.cookies |= {f"portal_flow_{number}": "x" for number in range(50)}
     flow = browser.begin()
     assert len(browser.cookies) == AT_MOST
@@ -151,6 +153,7 @@ def test_cookies_of_others_are_left_alone(browser):
 
 
 def test_a_cookie_that_was_changed_anywhere_is_nothing(browser):
+    """T61."""
     flow = browser.begin()
     ((name, value),) = browser.cookies.items()
     raw = base64.urlsafe_b64decode(value)
@@ -184,6 +187,7 @@ def test_a_flow_of_another_installation_is_nothing(browser):
 
 
 def test_a_new_secret_key_does_not_break_flows_under_way(browser, clock):
+    """T63."""
     browser.flows = Flows([OLD_SECRET], secure=False, now=clock)
     before = browser.begin()
     browser.flows = Flows([SECRET, OLD_SECRET], secure=False, now=clock)

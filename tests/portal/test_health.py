@@ -212,7 +212,8 @@ def test_a_host_that_is_none_is_no_crash(production: Flask, path: str, header: s
 def test_nothing_else_is(production: Flask, path: str, host: str) -> None:
     """T28."""
     answer = ask(production, path, host=host)
-    assert (answer.status_code, answer.text) == (400, "There is no site of this name here.\n")
+    assert answer.status_code == 400
+    assert answer.text.startswith("There is no site of this name here. (")  # and the number of the log's line
 
 
 @pytest.mark.parametrize("host", ["p.example", "P.EXAMPLE", "p.example:443"])

@@ -38,6 +38,7 @@ def written():
 
 @pytest.mark.parametrize("name", TALKATIVE)
 def test_what_libraries_say_at_debug_stays_out_whatever_the_level(name, written):
+    """T70."""
     quiet_libraries()
     logger = logging.getLogger(name)
     level = logger.level
@@ -126,6 +127,7 @@ PATHS = [
 @pytest.mark.parametrize(("asked", "shown"), PATHS)
 @pytest.mark.parametrize("status", [200, 303, 404, 500])
 def test_the_access_log_shows_the_path_and_never_the_query(caplog, asked, shown, status):
+    """T19."""
     drop_queries_from_access_log()
     with caplog.at_level(logging.INFO, "werkzeug"):
         handler_of(f"GET {asked} HTTP/1.1").log_request(status)
@@ -184,6 +186,7 @@ def test_what_others_wrote_is_shown_on_one_line(text, shown):
 
 @given(st.text(st.characters(), max_size=400))
 def test_whatever_is_shown_is_printable_and_short(text):
+    """T78."""
     shown = printable(text)
     assert shown.isprintable()
     assert len(shown) <= LONGEST

@@ -48,6 +48,7 @@ def naive_is_safe(target: str) -> bool:
 
 
 def test_no_hostile_value_leads_off_the_site():
+    """T20."""
     assert len(HOSTILE) >= 500
     targets = {value: next_target(value) for value in HOSTILE}
     assert [value for value, target in targets.items() if leads_to(target).origin != SITE] == []
@@ -113,6 +114,7 @@ def test_a_query_is_rebuilt_from_its_fields(value, rebuilt):
     ],
 )
 def test_only_marked_pages_that_answer_a_get_are_accepted(value):
+    """T22."""
     assert next_target(value) == "/"
 
 
@@ -142,4 +144,5 @@ def test_whatever_is_given_the_answer_is_a_marked_page_of_ours_and_stays_the_sam
 
 @given(st.one_of(st.none(), st.booleans(), st.integers(), st.binary(), st.lists(st.text())))
 def test_it_never_raises_whatever_the_type(value):
+    """T21."""
     assert next_target(value) == "/"

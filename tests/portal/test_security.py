@@ -238,6 +238,7 @@ ANSWERS = [
 
 @pytest.mark.parametrize(("method", "path", "status"), ANSWERS)
 def test_every_answer_has_the_headers(app, method, path, status):
+    """T24."""
     answer = app.test_client().open(path, method=method, base_url=HOME)
     assert answer.status_code == status
     assert {name: answer.headers[name] for name in EVERYWHERE} == EVERYWHERE

@@ -16,18 +16,18 @@ import pytest
 from flask import Flask
 
 from portal import create_app, sweep
-from portal.accounts import IDLE
 from portal.config import load_config
 from portal.crypto import digest
 from portal.errors import StoreError
+from portal.lifetimes import Lifetimes
 from portal.models import Key, Session
-from portal.records import ABSOLUTE
 from portal.storage import Insert, Store, open_store
 from portal.sweep import GRACE, PAGE, ROWS, Swept, tick, walk
 from tests.config.setups import PRODUCTION
 from tests.person import Person
 
 NOW = datetime(2026, 5, 4, 12, tzinfo=UTC)
+IDLE, ABSOLUTE = Lifetimes().idle, Lifetimes().absolute
 MOMENT = timedelta(microseconds=1)
 ROOT = Path(__file__).parents[2]
 
@@ -86,6 +86,20 @@ def test_time_alone_decides(store: Store, seen: datetime, expires: datetime, sta
     keep(store, session(seen=seen, expires=expires))
     assert tick(store, NOW) == Swept(1, 0 if stays else 1, 1.0)
     assert bool(ids(store)) is stays
+
+
+def test_a_shared_computer_s_session_is_over_by_its_own_limits(store: Store) -> None:
+    shared = replace(session(seen=NOW - timedelta(minutes=30) - GRACE), shared=True)
+    kept = replace(session(1, seen=NOW - timedelta(minutes=30) - GRACE + MOMENT), shared=True)
+    keep(store, shared, kept)
+    tick(store, NOW)
+    assert ids(store) == {kept.id}
+
+
+def test_the_admin_s_limits_are_those_that_count(store: Store) -> None:
+    keep(store, session(seen=NOW - timedelta(days=2)))
+    assert tick(store, NOW).deleted == 0
+    assert tick(store, NOW, Lifetimes(idle=timedelta(days=1))).deleted == 1
 
 
 def test_an_empty_store_is_swept_at_once(store: Store) -> None:
@@ -261,6 +275,7 @@ def test_nobody_else_is(on_app_engine: Flask, store: Store, headers: dict[str, s
 
 @pytest.mark.usefixtures("long_over")
 def test_where_anybody_can_write_the_header_nobody_is(elsewhere: Flask, store: Store) -> None:
+    """T29."""
     answer = elsewhere.test_client().get("/_tasks/tick", base_url="https://p.example", headers=CRON)
     assert answer.status_code == 404
     assert len(ids(store)) == 1
@@ -285,10 +300,12 @@ def test_a_tick_is_no_form(on_app_engine: Flask) -> None:
 # By hand.
 
 
-def manage_tick(store: str, folder: Path, *, stdout: int = subprocess.PIPE) -> subprocess.CompletedProcess[str]:
+def manage_tick(
+    store: str, folder: Path, *, command: str = "tick", stdout: int = subprocess.PIPE
+) -> subprocess.CompletedProcess[str]:
     (folder / "none.toml").write_text("")
     return subprocess.run(
-        [sys.executable, "manage.py", "tick"],
+        [sys.executable, "manage.py", command],
         cwd=ROOT,
         env={"PATH": "/usr/bin", "PORTAL_CONFIG": str(folder / "none.toml"), "PORTAL_STORE": store},
         stdout=stdout,
@@ -299,9 +316,10 @@ def manage_tick(store: str, folder: Path, *, stdout: int = subprocess.PIPE) -> s
 
 
 @pytest.mark.usefixtures("long_over")
-def test_the_admin_s_command_does_it_all_and_says_so(store: Store, tmp_path: Path) -> None:
+@pytest.mark.parametrize("command", ["sweep", "tick"])
+def test_the_admin_s_command_does_it_all_and_says_so(store: Store, tmp_path: Path, command: str) -> None:
     keep(store, *[session(n, seen=datetime.now(UTC), expires=datetime.now(UTC) + ABSOLUTE) for n in range(1, ROWS + 9)])
-    done = manage_tick(f"sqlite:///{tmp_path}/swept.db", tmp_path)
+    done = manage_tick(f"sqlite:///{tmp_path}/swept.db", tmp_path, command=command)
     assert (done.returncode, done.stderr) == (0, "")
     assert done.stdout == f"{ROWS + 9} sessions seen, 1 deleted\n", "no bar where no terminal is"
 

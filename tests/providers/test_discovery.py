@@ -91,6 +91,7 @@ def test_an_issuer_that_ends_in_a_slash_has_one_slash_before_the_well_known_path
 
 @pytest.mark.parametrize("other", ["{}/", "{}#", "http://x", "HTTPS://ID.example.test", "", None, 7, ["{}"]])
 def test_a_document_of_another_issuer_is_refused(http, net, issuer, other):
+    """T14."""
     named = other.format(issuer) if isinstance(other, str) else other
     net.get(address(issuer), json=document(issuer, issuer=named))
     with pytest.raises(ProviderError) as caught:
@@ -104,6 +105,7 @@ def test_a_document_of_another_issuer_is_refused(http, net, issuer, other):
     [None, 7, "", "http://api.example.test/x", "https://169.254.169.254/x", "//x", "file:///x", "http://127.0.0.1:9/x"],
 )
 def test_an_address_that_is_missing_or_unsafe_is_refused(issuer, name, url):
+    """T14."""
     with pytest.raises(ProviderError, match=f"{name} is missing or not https"):
         read_metadata(document(issuer, **{name: url}), issuer)
 

@@ -44,6 +44,7 @@ def test_the_documented_person_is_identified(facebook, http, graph):
 
 
 def test_the_call_proves_that_the_caller_holds_the_app_s_secret(facebook, http, graph):
+    """T15."""
     facebook.identify(http, TOKEN, nonce=None)
     (call,) = graph.calls
     query = parse_qs(urlsplit(call.request.url).query)

@@ -289,6 +289,7 @@ def test_a_subject_is_kept_to_the_letter(sub: str) -> None:
 
 @pytest.mark.parametrize("nonce", [ABSENT, "", "other", NONCE + "x", NONCE[:-1], None, 7, [NONCE], "ü", "\ud800"])
 def test_another_nonce_is_refused(nonce: object) -> None:
+    """T11."""
     assert fault_of(sign(claims(nonce=nonce))) is Fault.MALFORMED
 
 
@@ -297,7 +298,9 @@ def test_another_access_token_s_hash_is_refused(given: object) -> None:
     assert fault_of(sign(claims(at_hash=given))) is Fault.MALFORMED
 
 
-@pytest.mark.parametrize("value", [None, True, "1700000000", -1, 1e300, 2**63, 10**400, 1_700_000_000_000, [1_700_000_000], {}])
+@pytest.mark.parametrize(
+    "value", [None, True, "1700000000", -1, 1e300, 2**63, 10**400, 1_700_000_000_000, [1_700_000_000], {}]
+)
 @pytest.mark.parametrize("name", ["exp", "iat", "nbf"])
 def test_a_time_is_a_number_of_seconds(name: str, value: object) -> None:
     assert fault_of(sign(claims(**{name: value}))) is Fault.MALFORMED

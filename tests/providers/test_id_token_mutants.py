@@ -328,7 +328,7 @@ def test_no_mutant_of_a_valid_id_token_is_believed() -> None:
 @pytest.mark.full
 @pytest.mark.parametrize("seed", range(4))
 def test_of_twenty_thousand_mutants_none_is_believed(seed: int) -> None:
-    """Different ones are counted, five thousand and more for each seed."""
+    """T12. Different ones are counted, five thousand and more for each seed."""
     seen, fooled = _judge(seed, free=650, signed=250)
     assert seen >= 5_000
     assert all(fooled.values()), fooled

@@ -232,6 +232,7 @@ def test_an_issuer_without_userinfo_is_not_asked(http, issuer):
 
 @pytest.mark.parametrize("sub", [ABSENT, "AUTH0|5f7c8ec7", "auth0|5f7c8ec7 ", "", None, 7, ["auth0|5f7c8ec7"]])
 def test_userinfo_of_another_subject_is_refused(http, issuer, sub):
+    """T16."""
     other = {name: value for name, value in (PROFILE | {"sub": sub}).items() if value is not ABSENT}
     issuer.replace(responses.GET, USERINFO, json=other)
     fault = fault_of(http, thin())

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from portal import create_app
-from portal.accounts import SEEN_EVERY, Accounts, Browser, SignedIn
+from portal.accounts import Accounts, Browser, SignedIn
 from portal.config import load_config
 from portal.storage import Store, Update, open_store
 from tests.person import PROVIDERS, Person
@@ -84,7 +84,7 @@ def test_a_page_of_a_signed_in_person_is_one_and_two_when_it_is_time_to_note_it(
     accounts = make_accounts(store, now=lambda: now)
     browser = browser_of(sign_in(accounts))
     assert costs(lambda: accounts.get_signed_in(browser)) == ["Lookup"]
-    now += SEEN_EVERY
+    now += timedelta(minutes=15)
     assert costs(lambda: accounts.get_signed_in(browser)) == ["Lookup", "Commit"]
     assert costs(lambda: accounts.get_signed_in(browser)) == ["Lookup"]
 
@@ -150,7 +150,7 @@ def test_each_step_of_a_person_costs_what_it_should(people: Callable[[], Person]
         assert costs(lambda: person.posts("/welcome")) == ["Lookup", "Lookup", "Lookup", "Commit"]
     assert costs(lambda: person.opens("/")) == ["Lookup"]
     assert costs(lambda: person.opens("/login")) == ["Lookup"]
-    assert costs(lambda: person.opens("/account")) == ["Lookup", "Lookup"]
+    assert costs(lambda: person.opens("/account")) == ["Lookup", "Lookup", "RunQuery"], "who, identities, sessions"
 
     callback = elsewhere.consents(elsewhere.starts(provider))
     assert costs(lambda: elsewhere.returns(callback)) == ["Lookup", "Lookup", "Commit"]
@@ -159,6 +159,36 @@ def test_each_step_of_a_person_costs_what_it_should(people: Callable[[], Person]
     elsewhere.opens("/account")
     assert costs(lambda: elsewhere.posts("/logout")) == ["Lookup", "Commit"]
     assert costs(lambda: elsewhere.opens("/")) == []
+
+
+def test_ending_sessions_costs_the_same_however_many_there_are(people: Callable[[], Person], costs: Costs) -> None:
+    person, phone = people(), people()
+    for each in (person, phone):
+        each.signs_in_with("google")
+    person.opens("/account")
+    assert costs(lambda: person.posts("/account/sessions/end")) == ["Lookup", "Lookup", "Commit"]
+    assert costs(lambda: phone.opens("/account")) == ["Lookup", "Lookup"], "gone, and not replaced: taken back"
+    assert costs(lambda: phone.opens("/account")) == []
+    for _ in range(3):
+        people().signs_in_with("google")
+    person.opens("/account")
+    assert costs(lambda: person.posts("/account/sessions/end-others")) == ["Lookup", "Lookup", "Commit"]
+    person.opens("/account")
+    assert costs(lambda: person.posts("/account/sessions/end-all")) == ["Lookup", "Lookup", "Commit"]
+
+
+def test_no_key_is_asked_for_that_no_record_can_have(people: Callable[[], Person], wire: Wire) -> None:
+    """A stand-in where there is no cookie or address would be one key for everybody: hot, and billed each time."""
+    person = people()
+    wire.forget()
+    person.signs_in_with("google")
+    person.signs_out()
+    person.signs_in_with("google")
+    person.adds("github")
+    person.unlinks("GitHub")
+    asked = [step.name for request in wire.requests for key in getattr(request, "keys", []) for step in key.path]
+    assert asked
+    assert "-" not in asked
 
 
 def test_adding_and_removing_a_way_in(people: Callable[[], Person], costs: Costs) -> None:

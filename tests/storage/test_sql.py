@@ -304,7 +304,7 @@ def test_a_damaged_page_in_the_middle_of_a_walk_is_an_error_and_not_its_end(path
     store.commit(*(Insert(make_user(f"u{number:03}", name="x" * 500)) for number in range(200)))
     store.close()
     pages = path.read_bytes()
-    middle = len(pages) // 2 // 4096 * 4096
+    middle = len(pages) * 3 // 4 // 4096 * 4096
     path.write_bytes(pages[:middle] + b"\xff" * (len(pages) - middle))
     assert [user.id for user in store.scan(User, limit=2)] == ["u000", "u001"]
     with pytest.raises(StoreError, match="SQLITE_CORRUPT"):

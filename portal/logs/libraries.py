@@ -1,22 +1,13 @@
-"""Keeps secrets out of the log: quiets the libraries that print them, and cleans what we write ourselves."""
+"""Keeps the libraries' secrets out of every log, an application's own included: they print them below WARNING."""
 
 from __future__ import annotations
 
 import logging
 import re
 
-log = logging.getLogger("portal")
-
 # At DEBUG these print state, verifier, code, client secret and token (T70); what they say above it is kept.
 _TALKATIVE = {"flask_dance", "requests_oauthlib", "oauthlib", "urllib3"}
 _QUERY = re.compile(r"\?.*(?= HTTP/\d)|\?.*")  # werkzeug decodes it: spaces and quotes may be inside
-LONGEST = 200
-
-
-def printable(text: object) -> str:
-    """The text on one line, control and direction characters escaped, cut at 200 characters (T78)."""
-    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in str(text)[:LONGEST])
-    return shown[:LONGEST]
 
 
 def quiet_libraries() -> None:
