@@ -29,7 +29,8 @@ test: lint
 	@$(BIN)/pytest -m "not full"
 
 verify: lint
-	@PORTAL_TEST_FULL=1 $(BIN)/pytest
+	@PORTAL_TEST_FULL=1 $(BIN)/pytest -m "not alone"
+	@PORTAL_TEST_FULL=1 $(BIN)/pytest -m alone --numprocesses=0
 
 .venv/runtime: requirements.txt
 	@test -n "$(PYTHON)" || { echo "The portal needs Python 3.11 or newer; install it, or name it: make PYTHON=/path/to/python"; exit 2; }

@@ -62,7 +62,9 @@ def served(
     portal_port, sandbox_port = _free_ports(2)
     scheme, secure = ("https", certificate.options) if certificate else ("http", [])
     base, sandbox = f"{scheme}://localhost:{portal_port}", f"{scheme}://127.0.0.1:{sandbox_port}"
-    configured = {key: value for key, value in os.environ.items() if not key.startswith("PORTAL_")}
+    # Not what an application in this very process has set for itself: production refuses to start with it (T30).
+    ours = ("PORTAL_", "OAUTHLIB_INSECURE_TRANSPORT")
+    configured = {key: value for key, value in os.environ.items() if not key.startswith(ours)}
     configured |= {
         "PORTAL_BASE_URL": base,
         "PORTAL_STORE": f"sqlite:///{folder}/portal.db",

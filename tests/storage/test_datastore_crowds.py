@@ -233,6 +233,7 @@ def test_two_providers_with_one_new_address_at_the_same_instant_make_two_users(o
 # --- faults ---------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.alone
 def test_nobody_fails_and_nobody_is_doubled_while_a_third_of_all_rpcs_fails(open_store: OpenStore, wire: Wire) -> None:
     """Aborted, unavailable, too late, and answers lost after the commit was applied. Each person arrives four times."""
     store = open_store()

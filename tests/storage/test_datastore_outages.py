@@ -99,6 +99,7 @@ def assert_all_end_in_time(store: Store) -> None:
 
 
 @pytest.mark.full
+@pytest.mark.alone
 def test_a_frozen_server_keeps_nobody_waiting(store: Store, url: str, emulator: Emulator, wire: Wire) -> None:
     """It freezes between the look-up and the commit of a sign-in: the longest way that there is."""
     accounts, arrival = make_accounts(store), arrive()
@@ -139,6 +140,7 @@ def test_a_frozen_server_keeps_nobody_waiting(store: Store, url: str, emulator: 
 
 
 @pytest.mark.full
+@pytest.mark.alone
 def test_a_server_that_is_gone_and_comes_back(
     store: Store, url: str, emulator: Emulator, environ: dict[str, str], tmp_path: Path
 ) -> None:
