@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import os
+import secrets
 import signal
 import socket
 import subprocess
@@ -114,20 +115,46 @@ def _sweep() -> None:
 @click.option("--sandbox-port", default=8001, show_default=True, help="Port of the stand-in providers.")
 def demo(port: int, sandbox_port: int) -> None:
     """Serve the portal with stand-in providers, its own database and throw-away keys."""
+    _show(
+        "portal:create_app()",
+        port,
+        sandbox_port,
+        "Portal",
+        "Press a button, pick Ada, and look at your account. Sign out, come back with the same button: it is\n"
+        "  still you.",
+    )
+
+
+@main.command()
+@click.option("--port", default=8000, show_default=True, help="Port of the bookshelf.")
+@click.option("--sandbox-port", default=8001, show_default=True, help="Port of the stand-in providers.")
+def bookshelf(port: int, sandbox_port: int) -> None:
+    """Serve examples/bookshelf, an application with the portal in it, likewise."""
+    _show(
+        "examples.bookshelf:create_app()",
+        port,
+        sandbox_port,
+        "Bookshelf",
+        "Sign in, pick Ada, and put a book on the shelf. Sign in as somebody else, and it is not yours to change.",
+    )
+
+
+def _show(application: str, port: int, sandbox_port: int, name: str, what_to_do: str) -> None:
+    """Serve an application with stand-in providers until it is stopped."""
     _demand_free(port)
     _demand_free(sandbox_port)
     # Facebook excuses http for `localhost` only; the other name makes the sandbox another site, as providers are.
     home, sandbox = f"http://localhost:{port}", f"http://127.0.0.1:{sandbox_port}"
     environment = _demo_environment(home, sandbox)
     stand_ins = [sys.executable, "-m", "providers.sandbox", "--port", str(sandbox_port), "--redirect-base", home]
-    portal = [*_gunicorn(f"127.0.0.1:{port}"), "--log-level", "warning"]
-    with _running(stand_ins, environment) as first, _running(portal, environment) as second:
+    served = [*_gunicorn(f"127.0.0.1:{port}", application), "--log-level", "warning"]
+    with _running(stand_ins, environment) as first, _running(served, environment) as second:
         if not _answer(port, sandbox_port, while_alive=(first, second)):
             raise click.ClickException("the demo did not start; what went wrong stands above")
         click.echo(
-            f"\n  Portal is on {home}\n\n"
-            "  Press a button, pick Ada, and look at your account. Sign out, come back with the same button: it is\n"
-            "  still you. The providers are stand-ins on this machine, the keys in instance/ are throw-away.\n"
+            f"\n  {name} is on {home}\n\n"
+            f"  {what_to_do}\n"
+            "  The providers are stand-ins on this machine, the keys in instance/ are throw-away.\n"
             "  Ctrl-C stops everything.\n"
         )
         with contextlib.suppress(KeyboardInterrupt):
@@ -148,6 +175,7 @@ def _demo_environment(home: str, sandbox: str) -> dict[str, str]:
         "PORTAL_CONFIG": str(nothing),
         "PORTAL_BASE_URL": home,
         "PORTAL_STORE": os.environ.get("PORTAL_STORE", "sqlite:///instance/demo.db"),
+        "BOOKSHELF_SECRET_KEY": secrets.token_urlsafe(32),
     }
     for name, values in settings(sandbox).items():
         for key, value in values.items():
@@ -155,8 +183,8 @@ def _demo_environment(home: str, sandbox: str) -> dict[str, str]:
     return environment
 
 
-def _gunicorn(bind: str) -> list[str]:
-    return [sys.executable, "-m", "gunicorn", "portal:create_app()", "--bind", bind]
+def _gunicorn(bind: str, application: str = "portal:create_app()") -> list[str]:
+    return [sys.executable, "-m", "gunicorn", application, "--bind", bind]
 
 
 def _demand_free(port: int) -> None:

@@ -5,5 +5,7 @@ Read it in this order: `models`, `linking`, `storage`, `crypto`, `accounts`, `fl
 """
 
 from portal.app import Portal, create_app
+from portal.current import current_user
+from portal.views.guards import fresh_login_required, login_required
 
-__all__ = ["Portal", "create_app"]
+__all__ = ["Portal", "create_app", "current_user", "fresh_login_required", "login_required"]

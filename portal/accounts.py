@@ -139,6 +139,11 @@ class Accounts:
                 pass
         return SignedIn(user, session)
 
+    def get_active(self, user_id: str) -> User | None:
+        """The user of an id, unless the account is suspended or gone. Raises StoreError."""
+        (user,) = self._store.look_up(User.key_of(user_id))
+        return user if user is not None and user.status == "active" else None
+
     def was_replaced(self, browser: Browser) -> bool:
         """Whether another session took the place of this one a moment ago, in the same browser. Raises StoreError."""
         (left,) = self._store.look_up(Pending.key_of(browser.session_id))
@@ -301,7 +306,7 @@ class Accounts:
 
     def _sign_up(self, arrival: Arrival, seat: Seat, user_id: str, known: _Known) -> tuple[SignedIn, list[Mutation]]:
         user = self._records.user(user_id, arrival)
-        session = self._records.session(user, arrival.oauth_id, seat)
+        session = self._records.session(user, arrival, seat)
         mutations: list[Mutation] = [
             Insert(user),
             Insert(self._records.oauth(user_id, arrival)),
@@ -317,7 +322,7 @@ class Accounts:
     def _sign_in(self, arrival: Arrival, seat: Seat, known: _Known) -> tuple[SignedIn, list[Mutation]]:
         user, token = known.user, known.token
         assert user is not None and token is not None  # noqa: S101, PT018 - `_look_up` saw to it
-        session = self._records.session(user, arrival.oauth_id, seat, known.session)
+        session = self._records.session(user, arrival, seat, known.session)
         mutations: list[Mutation] = [
             # A new session at every sign-in, in the place of the one that this browser has (T52).
             *(self.devices.hand_over(known.session, session) if known.session else [Insert(session)]),

@@ -54,6 +54,8 @@ ADVICE = {
     Outcome.PROVIDER_OFF: "Somebody came back from a provider that was switched off meanwhile. If that was not meant: "
     "enabled, client_id and client_secret in its table of portal.toml.",
     Outcome.SUSPENDED: "The account is suspended, and its owner tried to sign in. Nothing to do, unless they write.",
+    Outcome.SIGN_IN_FIRST: "A form of the application was sent by somebody whose session had ended, or was no longer "
+    "fresh enough for it. Nothing to do; if many meet it, guard the page that the form is on as well.",
     Outcome.FORM_EXPIRED: "The form's token is old, or its cookie did not come. Many at once mean that secret_key "
     "changed or differs between instances, or that a proxy caches pages.",
     Outcome.CROSS_SITE: "Another site sent the form; the line has its name. If the name is yours, people use an "

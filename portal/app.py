@@ -4,51 +4,73 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from urllib.parse import urlsplit
 
-from flask import Blueprint, Flask, Response, g, redirect, request, url_for
+from flask import Blueprint, Flask, Response, g, redirect, request
 from flask.typing import ResponseReturnValue
 from werkzeug.exceptions import SecurityError
 
 import providers
 from portal.accounts import Accounts
+from portal.avatar_ids import AvatarIds
 from portal.backchannel import BackChannel
 from portal.config import Config, ConfigError, Problem, ProviderConfig, load_config
 from portal.config.urls import LONGEST_ISSUER
 from portal.crypto import TokenCipher, derive_key
+from portal.domain_pass import DomainPass
 from portal.flow import Flows
 from portal.hop import Hop
+from portal.login_manager import OnUser, join_flask_login
 from portal.logs import drop_queries_from_access_log, log, quiet_libraries, set_up_logging
 from portal.parts import Parts
+from portal.pictures import Pictures
 from portal.readiness import Readiness
 from portal.security import LARGEST_BODY, add_headers
-from portal.sessions import Sessions, make_login_manager
+from portal.sessions import Sessions
 from portal.storage import Store, open_store
 from portal.storage.budget import request_budget
 from portal.views import errors, is_for_machines, make_blueprint
+from portal.views.guards import turn_away
+from portal.views.in_templates import InTemplates
 from providers.base import Provider
 
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
 _PORT = re.compile(r":\d*$")
-_WRITTEN = "portal.toml or the environment"
+_WRITTEN = "portal.toml, app.config['PORTAL'] or the environment"
 
 
 class Portal:
-    """The extension: adds the portal's blueprint and `extensions["portal"]` to an application, and nothing else."""
+    """The extension: adds the portal's blueprint, `extensions["portal"]` and a `portal` for templates to an
+    application, a LoginManager where it has none, and nothing else."""
 
-    def __init__(self, app: Flask | None = None, config: Config | None = None, *, store: Store | None = None) -> None:
-        """`config` is read from its sources where absent, `store` opened as configured."""
+    def __init__(
+        self,
+        app: Flask | None = None,
+        config: Config | None = None,
+        *,
+        store: Store | None = None,
+        url_prefix: str = "",
+        on_user: OnUser | None = None,
+    ) -> None:
+        """`config` is read from its sources where absent, `store` opened as configured. All pages lie under
+        `url_prefix`, such as "/people". `on_user` gets the portal's user and gives the application's own row for it, or
+        None: that is then Flask-Login's `current_user`."""
         self._config = config
         self._store = store
+        self._url_prefix = _checked_prefix(url_prefix)
+        self._on_user = on_user
         if app is not None:
             self.init_app(app)
 
-    def init_app(self, app: Flask, *, owns_app: bool = False) -> Parts:
-        """Join the portal to an application. Opens no store and asks no provider. Raises ConfigError."""
-        config = self._config or load_config()
+    def init_app(self, app: Flask, *, url_prefix: str | None = None, owns_app: bool = False) -> Parts:
+        """Join the portal to an application, once. Opens no store and asks no provider. Raises ConfigError."""
+        if "portal" in app.extensions:
+            raise RuntimeError("this application has a portal already")
+        url_prefix = self._url_prefix if url_prefix is None else _checked_prefix(url_prefix)
+        config = self._config or _read_config(app, owns_app=owns_app)
         quiet_libraries()
         if config.needs_insecure_transport:  # every plain address is loopback: the configuration saw to it (T30)
             os.environ["OAUTHLIB_INSECURE_TRANSPORT"] = "1"
@@ -56,22 +78,31 @@ class Portal:
         store = self._store or open_store(config.store)
         cipher = TokenCipher([key.plain for key in config.token_keys])
         accounts = Accounts(store, cipher, lifetimes=config.sessions)
+        avatar_ids = AvatarIds(key.plain for key in config.secret_keys)
+        backchannel = BackChannel()
+        domain_pass = _make_domain_pass(config)
         parts = Parts(
             config=config,
             providers=_load_providers(config),
             store=store,
             accounts=accounts,
-            sessions=Sessions(accounts, prefix=prefix, secure=secure),
+            sessions=Sessions(accounts, avatar_ids=avatar_ids, prefix=prefix, secure=secure, domain_pass=domain_pass),
             flows=Flows([key.plain for key in config.secret_keys], prefix=prefix, secure=secure),
-            backchannel=BackChannel(),
+            backchannel=backchannel,
+            avatar_ids=avatar_ids,
+            pictures=Pictures(backchannel.session),
             readiness=Readiness(store, cipher),
             csrf_keys=tuple(derive_key(key.plain, "csrf token").hex() for key in config.secret_keys),
             owns_app=owns_app,
+            on_user=self._on_user,
         )
-        app.extensions["portal"] = parts
-        blueprint = make_blueprint(parts.providers.values())
+        # "/" is the application's own, and without a prefix the portal's front page has to lie somewhere else.
+        blueprint = make_blueprint(parts.providers.values(), front_page="/" if owns_app or url_prefix else "/portal")
         _give_store_budgets(blueprint)
-        app.register_blueprint(blueprint)
+        app.register_blueprint(blueprint, url_prefix=url_prefix or None)
+        app.extensions["portal"] = parts
+        app.jinja_env.globals["portal"] = InTemplates()
+        join_flask_login(app, maps_users=self._on_user is not None, turn_away=turn_away)
         if not parts.providers:
             log.warning(
                 "no provider is configured: write client_id and client_secret of one into portal.toml, "
@@ -88,11 +119,6 @@ def create_app(config: Config | None = None, *, store: Store | None = None) -> F
     config = parts.config
     _set_flask_session(app, config)
     hosts = LOOPBACK if config.on_this_machine else {urlsplit(config.origin or "").hostname}
-    manager = make_login_manager(parts.sessions)
-    manager.unauthorized_handler(_ask_to_sign_in)
-    manager.init_app(app)
-    # A cookie of this name would keep our loader from being asked, so nobody may guess it.
-    app.config["REMEMBER_COOKIE_NAME"] = f"unused-{secrets.token_hex(16)}"
     errors.register_app_wide(app)
     scheme = urlsplit(config.origin).scheme if config.origin else None
     app.wsgi_app = Hop(app.wsgi_app, place=config.client_address, scheme=scheme)  # type: ignore[method-assign]
@@ -122,6 +148,24 @@ def create_app(config: Config | None = None, *, store: Store | None = None) -> F
         return response
 
     return app
+
+
+def _checked_prefix(url_prefix: str) -> str:
+    if url_prefix and not re.fullmatch(r"(?:/[A-Za-z0-9._~-]+)+", url_prefix):
+        raise ValueError(f'url_prefix is {url_prefix!r}; write a path such as "/people", without a slash at its end')
+    return url_prefix
+
+
+def _read_config(app: Flask, *, owns_app: bool) -> Config:
+    """In somebody's application, what it says itself goes for `portal.toml`, and what is made lies in its instance
+    folder."""
+    return load_config() if owns_app else load_config(given=app.config.get("PORTAL"), instance=Path(app.instance_path))
+
+
+def _make_domain_pass(config: Config) -> DomainPass | None:
+    if config.cookie_domain is None:
+        return None
+    return DomainPass([key.plain for key in config.secret_keys], domain=config.cookie_domain)
 
 
 def _give_store_budgets(blueprint: Blueprint) -> None:
@@ -180,7 +224,3 @@ def _set_flask_session(app: Flask, config: Config) -> None:
         SESSION_COOKIE_SAMESITE="Lax",
         SESSION_COOKIE_PATH="/",
     )
-
-
-def _ask_to_sign_in() -> ResponseReturnValue:
-    return redirect(url_for("portal.login", next=request.full_path.rstrip("?")), 303)

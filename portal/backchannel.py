@@ -1,13 +1,15 @@
 """The portal's own calls to providers: one pool and one TLS context a process, and a wall-clock deadline.
 
 A call is never sent twice: its code may have been spent. Redirects are not followed, cookies not kept, proxies and
-netrc not consulted, and a body ends at 64 KiB (T83-T87). What the answers mean is the providers' business.
+netrc not consulted, and a body ends at 64 KiB, or at what a caller allows (T83-T87). What the answers mean is the
+providers' business.
 """
 
 from __future__ import annotations
 
 import http.client
 import io
+import ipaddress
 import os
 import socket
 import ssl
@@ -16,6 +18,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
@@ -35,7 +38,16 @@ BODY = 64 * 1024
 IDLE = 20.0  # seconds after which a kept connection is too likely to be gone to risk a code on it
 POOL = 16
 
+
+@dataclass(frozen=True, slots=True)
+class _Allowed:
+    body: int  # bytes
+    only_public: bool
+
+
 _ends: ContextVar[float] = ContextVar("portal_backchannel_ends")
+_AS_EVER = _Allowed(BODY, only_public=False)
+_allowed: ContextVar[_Allowed] = ContextVar("portal_backchannel_allowed", default=_AS_EVER)
 
 
 @contextmanager
@@ -46,6 +58,17 @@ def deadline(seconds: float = TOTAL) -> Iterator[None]:
         yield
     finally:
         _ends.reset(token)
+
+
+@contextmanager
+def allowing(body: int, *, only_public: bool) -> Iterator[None]:
+    """Calls inside may bring a body of so many bytes; with `only_public` no new connection goes to a loopback, private
+    or link-local address, whatever a name resolves to (T91)."""
+    token = _allowed.set(_Allowed(body, only_public))
+    try:
+        yield
+    finally:
+        _allowed.reset(token)
 
 
 def _remaining() -> float:
@@ -131,13 +154,13 @@ def _nowhere(response: requests.Response) -> None:
 
 def _read_capped(response: requests.Response) -> requests.Response:
     """Read the body now, while the deadline holds. One byte over the cap stays in, so that the reader sees it (T86)."""
-    body = bytearray()
+    body, most = bytearray(), _allowed.get().body
     for chunk in response.iter_content(8192):
         body += chunk
-        if len(body) > BODY:
+        if len(body) > most:
             response.close()  # the rest is never read, so the connection can't be kept
             break
-    response._content = bytes(body[: BODY + 1])
+    response._content = bytes(body[: most + 1])
     response._content_consumed = True  # type: ignore[attr-defined]
     return response
 
@@ -178,6 +201,11 @@ class _Answer(http.client.HTTPResponse):
         self.fp = io.BufferedReader(_TimedReads(self.fp.detach(), sock))
 
 
+def _check_public(address: str) -> None:
+    if _allowed.get().only_public and not ipaddress.ip_address(address).is_global:
+        raise OSError("the host's address is not a public one")
+
+
 class _ConnectsInTime:
     """Tries a host's addresses until the deadline; urllib3 gives each, and there may be 16, the whole timeout."""
 
@@ -186,6 +214,7 @@ class _ConnectsInTime:
         try:
             for *_, address in socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM):
                 try:
+                    _check_public(str(address[0]))
                     place, timeout = (str(address[0]), int(address[1])), min(CONNECT, _remaining())
                     return create_connection(place, timeout, socket_options=self.socket_options)
                 except OSError as error:

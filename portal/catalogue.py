@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from portal.advice import ADVICE
 from portal.errors import Outcome
+from portal.files import TEMPLATES
 
-TEMPLATES = Path(__file__).parents[1] / "templates"
 _HEAD = """\
 # Errors
 

@@ -77,6 +77,7 @@ class Outcome(Enum):
     LINK_SPENT = ("link-spent", 404)  # a recovery link that is unknown, used or too old
     PROVIDER_OFF = ("provider-off", 409)
     SUSPENDED = ("suspended", 403)
+    SIGN_IN_FIRST = ("sign-in-first", 403)  # a form was sent to a page that only who is signed in may use
     FORM_EXPIRED = ("form-expired", 400)  # CSRF token missing, old or another browser's
     CROSS_SITE = ("cross-site", 403)
     BAD_REQUEST = ("bad-request", 400)

@@ -11,9 +11,11 @@ from werkzeug.utils import redirect  # Flask's takes no class of response
 from portal.accounts import SignedIn, Waiting
 from portal.errors import Outcome, Stop
 from portal.linking import Reason, Refuse
+from portal.login_manager import make_room
 from portal.logs import log, printable
 from portal.parts import parts
 from portal.pending import pending_id
+from portal.places import front_page
 from portal.records import Seat
 from portal.security import forget_before_sign_in
 from portal.sessions import Ticket
@@ -94,6 +96,7 @@ def question(purpose: str, target: str, *, shared: bool = False) -> str:
 def _welcome(result: SignedIn, entry: str) -> None:
     here = parts()
     user = result.user
+    make_room()
     forget_before_sign_in(everything=here.owns_app)
     if result.linked:
         tell(identity_linked, user_id=user.id, entry=entry)
@@ -116,8 +119,12 @@ def _claim(result: SignedIn, secret: str) -> None:
 
 
 def go_on(target: str, ends_fragment: bool = False) -> Response:
-    """A redirect to an address that was rebuilt or made by us."""
-    return cast(Response, redirect(target, 303, _EndsFragment if ends_fragment else Response))
+    """A redirect to an address that was rebuilt or made by us; "/" is the front page, wherever that is."""
+    return cast(Response, redirect(_at_home(target), 303, _EndsFragment if ends_fragment else Response))
+
+
+def _at_home(target: str) -> str:
+    return front_page() if target == "/" else target
 
 
 class _EndsFragment(Response):

@@ -21,7 +21,7 @@ from portal.records import Arrival, Records, Seat, email_id
 from portal.storage import Delete, Insert, Mutation, Store, Transaction, Update, find
 
 AT_ONCE = 200  # events removed at once, each with the session it names; Datastore takes 500 mutations
-_TOLD_OF_A_SESSION = {"created", "seen", "expires", "device", "oauth_id", "shared"}
+_TOLD_OF_A_SESSION = {"created", "seen", "expires", "device", "oauth_id", "shared", "email"}
 
 
 class Membership:
@@ -86,7 +86,7 @@ class Membership:
                 return decision if isinstance(decision, Refuse) else Refuse(Reason.NOT_THE_SAME)
             changed = replace(user, oauths=(*user.oauths, arrival.oauth_id), epoch=user.epoch + 1)
             if seat is not None:
-                stays = self._records.session(changed, arrival.oauth_id, seat, before)
+                stays = self._records.session(changed, arrival, seat, before)
                 moves: list[Mutation] = self._devices.hand_over(before, stays) if before else [Insert(stays)]
             else:
                 stays, moves = self._goes_on(acting, new_id, epoch=changed.epoch)
@@ -176,8 +176,9 @@ class Membership:
             )
             stays, moves = None, list[Mutation]()
             if acting is not None:
-                came_by = acting.oauth_id if acting.oauth_id != oauth_id else others[0].id
-                stays, moves = self._goes_on(replace(acting, oauth_id=came_by), new_id, epoch=changed.epoch)
+                if acting.oauth_id == oauth_id:  # and the address goes with the identity that vouched for it
+                    acting = replace(acting, oauth_id=others[0].id, email=None)
+                stays, moves = self._goes_on(acting, new_id, epoch=changed.epoch)
             mutations: list[Mutation] = [
                 Update(changed),
                 Delete(Token.key_of(oauth_id)),

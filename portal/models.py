@@ -109,6 +109,7 @@ class Session:
     fresh_until: datetime
     device: str | None  # what the browser called itself: printable, at most 200 characters
     shared: bool = False  # on a shared computer: shorter limits, and a cookie that ends with the browser
+    email: str | None = None  # what the identity it came by had verified at that sign-in, as `/auth` passes it on
 
     @staticmethod
     def key_of(session_id: str) -> Key[Session]:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import cast
+from typing import Any, cast
 
 from flask import current_app
 
 from portal.accounts import Accounts
+from portal.avatar_ids import AvatarIds
 from portal.backchannel import BackChannel
 from portal.config import Config
 from portal.flow import Flows
+from portal.pictures import Pictures
 from portal.readiness import Readiness
 from portal.sessions import Sessions
 from portal.storage import Store
+from portal.user import CurrentUser
 from providers.base import Provider
 
 
@@ -30,8 +33,11 @@ class Parts:
     flows: Flows
     backchannel: BackChannel
     readiness: Readiness
+    avatar_ids: AvatarIds
+    pictures: Pictures
     csrf_keys: tuple[str, ...] = field(repr=False)  # newest first
     owns_app: bool  # whether the application is the portal's own, its Flask session included
+    on_user: Callable[[CurrentUser], Any] | None = None  # from a user of ours to an application's own row
 
 
 def parts() -> Parts:

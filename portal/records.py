@@ -102,7 +102,7 @@ class Records:
         key = arrival.email_id
         return Email(id=key, user_id=user_id, oauth_id=arrival.oauth_id) if key else None
 
-    def session(self, user: User, oauth_id: str, seat: Seat, before: Session | None = None) -> Session:
+    def session(self, user: User, arrival: Arrival, seat: Seat, before: Session | None = None) -> Session:
         """A session that is fresh from now on. `before` is the live one whose place in the browser it takes: where that
         is on a shared computer, a tab that didn't say so must not make a long one of it."""
         now, shared = self.now(), seat.shared or (before is not None and before.shared)
@@ -111,13 +111,14 @@ class Records:
             user_id=user.id,
             epoch=user.epoch,
             flow=seat.flow,
-            oauth_id=oauth_id,
+            oauth_id=arrival.oauth_id,
             created=now,
             seen=now,
             expires=now + self.lifetimes.absolute_of(shared=shared),
             fresh_until=now + self.lifetimes.fresh,
             device=seat.device,
             shared=shared,
+            email=arrival.identity.email if arrival.is_verified else None,
         )
 
     def token(self, user_id: str, arrival: Arrival, *, version: int) -> Token:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any, TypeVar
-from urllib.parse import parse_qsl, quote, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from flask import Request, Response, current_app, g, request, session
 from flask_wtf.csrf import generate_csrf, validate_csrf
@@ -14,6 +14,7 @@ from werkzeug.routing import RequestRedirect
 from wtforms import ValidationError
 
 from portal.errors import Outcome, Stop
+from portal.protected import rebuild
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -22,27 +23,29 @@ CSRF_LIFETIME = 86_400  # seconds; a sign-in page left open overnight is no atta
 LONGEST_NEXT = 400
 LARGEST_BODY = 64 * 1024  # bytes; our forms need less than one (T27)
 LONGEST_QUERY = 8 * 1024  # bytes; a callback with the longest code there is needs a third of it
-_PATH = re.compile(r"(?:/[A-Za-z0-9._~-]+)*/?")
+_SEGMENT = re.compile(r"(?:[A-Za-z0-9._~!$&'()*+,;=:@-]|%[0-9A-Fa-f]{2})+")
 _QUERY_CHARACTERS = re.compile(r"[A-Za-z0-9._~%+=&:@!,*()/-]*")
 
 
 def may_be_next(view: View) -> View:
-    """Mark a view that a sign-in may end on. Only GET routes of marked views are accepted as `next` (T22)."""
+    """Mark a view of ours that a sign-in may end on: of the portal's pages no other is accepted as `next` (T22)."""
     view.may_be_next = True  # type: ignore[attr-defined]
     return view
 
 
 def next_target(raw: object) -> str:
-    """A path of this application to go on to, rebuilt from its parts; "/" for whatever isn't one. Never raises.
+    """A page of this application to go on to, by its path with whatever prefix the application is mounted under, or an
+    address on a host that `[forward_auth]` lists, rebuilt from its parts; "/" for whatever is neither. Never raises.
 
     What comes out is made of our own characters only, so no reading of URLs can see another site in it (T20, T21).
     """
+    if isinstance(raw, str) and raw.startswith(("https://", "http://")):  # a protected page elsewhere, or nothing
+        return rebuild(raw, _protected_origins(), longest=LONGEST_NEXT) or "/"
     if not isinstance(raw, str) or not 0 < len(raw) <= LONGEST_NEXT:
         return "/"
     path, _, query = raw.partition("?")
-    if not _PATH.fullmatch(path) or not path or not _QUERY_CHARACTERS.fullmatch(query):
-        return "/"
-    if any(segment in {".", ".."} for segment in path.split("/")) or not _is_marked(path):
+    path = _rebuilt_path(path)
+    if not path or not _QUERY_CHARACTERS.fullmatch(query) or not answers_get(path):
         return "/"
     try:
         pairs = parse_qsl(query, keep_blank_values=True, max_num_fields=20, errors="strict")
@@ -52,13 +55,49 @@ def next_target(raw: object) -> str:
     return rebuilt if len(rebuilt) <= LONGEST_NEXT else "/"  # quoting makes it longer, and a cookie must hold it (T64)
 
 
-def _is_marked(path: str) -> bool:
-    adapter = current_app.url_map.bind("localhost")
+def _rebuilt_path(raw: str) -> str:
+    """The path segment by segment, each decoded, looked at and encoded anew; "" for one that can't be."""
+    first, *segments = raw.split("/")
+    if first or not segments:
+        return ""
+    *inner, last = segments
+    if not all(map(_is_plain, inner)) or not (last == "" or _is_plain(last)):
+        return ""
+    return "".join("/" + quote(unquote(segment), safe="") for segment in segments)
+
+
+def _is_plain(segment: str) -> bool:
+    """Whether a segment is text, and can be nothing but the name of one step: no server and no browser splits it."""
+    if not _SEGMENT.fullmatch(segment):
+        return False
     try:
-        endpoint, _ = adapter.match(path, method="GET")
+        name = unquote(segment, errors="strict")
+    except UnicodeDecodeError:
+        return False
+    return name not in {".", ".."} and name.isprintable() and not set(name) & set("/\\")
+
+
+def answers_get(path: str) -> bool:
+    """Whether a sign-in may end on this path: a marked page of ours, or any page of the application that embeds us."""
+    root = quote(request.script_root)
+    if not path.startswith(root + "/"):
+        return False
+    rules = current_app.url_map
+    adapter = rules.bind(request.host) if rules.host_matching else rules.bind("localhost")
+    try:
+        endpoint, _ = adapter.match(unquote(path[len(root) :]), method="GET")
     except (HTTPException, RequestRedirect):
         return False
-    return getattr(current_app.view_functions.get(endpoint), "may_be_next", False)  # an endpoint may have no view
+    view = current_app.view_functions.get(endpoint)  # an endpoint may have no view
+    if getattr(view, "may_be_next", False):
+        return True
+    embeds_us = not getattr(current_app.extensions.get("portal"), "owns_app", True)
+    return view is not None and embeds_us and endpoint.partition(".")[0] != "portal"
+
+
+def _protected_origins() -> Collection[str]:
+    portal = current_app.extensions.get("portal")  # the Parts, which stand above this module
+    return portal.config.protected_origins if portal else ()
 
 
 def limit_request() -> None:

@@ -1,4 +1,4 @@
-"""Who is signed in, on which browser: the session cookie and Flask-Login's `current_user` made of it.
+"""Who is signed in, on which browser: the session cookie, and the user made of it.
 
 Nothing is kept in Flask's session, and there is no remember cookie: a copied cookie dies with its Session (T55, T60).
 """
@@ -10,29 +10,22 @@ import secrets
 from dataclasses import dataclass, field
 
 from flask import Request, after_this_request, g
-from flask_login import LoginManager, UserMixin
 from werkzeug import Response
 
-from portal.accounts import Accounts, Browser, SignedIn
+from portal.accounts import Accounts, Browser
+from portal.avatar_ids import AvatarIds
 from portal.crypto import digest
+from portal.domain_pass import DomainPass
 from portal.models import Session
 from portal.pending import LIFETIME
+from portal.user import CurrentUser
 
 _NAME = "portal_session"
+_DOMAIN_NAME = "__Secure-portal_session"  # `__Host-` forbids a domain (RFC 6265bis, 4.1.3.2)
 _LAST_USED = "portal_last"
 _WAITING = "portal_waiting"
 _ASK_NO_MORE = "portal_ask_no_more"
 _COOKIE = re.compile(r"([A-Za-z0-9_-]{22})\.([A-Za-z0-9_-]{43})")
-
-
-class CurrentUser(UserMixin):  # type: ignore[misc]
-    """Flask-Login's user: what pages may know of the person who is signed in."""
-
-    def __init__(self, signed_in: SignedIn) -> None:
-        self.signed_in = signed_in
-        self.id = signed_in.user.id
-        self.name = signed_in.user.name
-        self.avatar = signed_in.user.avatar
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +39,19 @@ class Ticket:
 class Sessions:
     """Reads and writes the session cookie and the mark of the provider used last."""
 
-    def __init__(self, accounts: Accounts, *, prefix: str = "", secure: bool = True) -> None:
+    def __init__(
+        self,
+        accounts: Accounts,
+        *,
+        avatar_ids: AvatarIds,
+        prefix: str = "",
+        secure: bool = True,
+        domain_pass: DomainPass | None = None,
+    ) -> None:
+        """`domain_pass` where `cookie_domain` is set: a second session cookie, for that domain and for `/auth`."""
         self._accounts = accounts
+        self._domain_pass = domain_pass
+        self._avatar_ids = avatar_ids
         self._cookie_name = prefix + _NAME
         self._last_used_name = prefix + _LAST_USED
         self._waiting_name = prefix + _WAITING
@@ -63,22 +67,30 @@ class Sessions:
         match = _COOKIE.fullmatch(request.cookies.get(self._cookie_name, "")[:100])
         return Browser(match[1], digest("Session", match[2])) if match else None
 
+    def get_pass(self, request: Request) -> Browser | None:
+        """What the request may show at `/auth`, unproved; None without one that is well-formed and, where it is the
+        domain's, ours. The session cookie where that is the only one there is."""
+        if self._domain_pass is None:
+            return self.get_browser(request)
+        ids = self._domain_pass.read(request.cookies.getlist(_DOMAIN_NAME))
+        return Browser(*ids) if ids else None
+
     def get_user(self, request: Request) -> CurrentUser | None:
-        """Flask-Login's request loader. A cookie without a live session is cleared (T58), but not beside the answer
-        that brings a new one: the browser would obey whichever comes last. Raises StoreError."""
+        """Whom the cookie stands for, if anybody. A cookie without a live session is cleared (T58), but not beside the
+        answer that brings a new one: the browser would obey whichever comes last. Raises StoreError."""
         if g.get(_ASK_NO_MORE):
             return None
         browser = self.get_browser(request)
         signed_in = self._accounts.get_signed_in(browser) if browser else None
         if signed_in is not None:
-            return CurrentUser(signed_in)
+            return CurrentUser(signed_in, self._avatar_ids, self._accounts.list_identities)
         if self._cookie_name in request.cookies and not (browser and self._accounts.was_replaced(browser)):
             after_this_request(self.forget)
         return None
 
     def ask_no_more(self) -> None:
-        """Leave the store alone for the rest of this request: Flask-Login loads `current_user` for every template, the
-        page that says that the store is out of reach included."""
+        """Leave the store alone for the rest of this request: the page that says that it is out of reach may be part of
+        an application which asks for the user on each of its pages."""
         setattr(g, _ASK_NO_MORE, True)
 
     def remember(self, response: Response, session: Session, ticket: Ticket, *, provider: str | None = None) -> None:
@@ -87,16 +99,26 @@ class Sessions:
         On a shared computer the cookie ends with the browser, and the next person finds no mark. (A browser that opens
         again where it was closed keeps such cookies; the limits of the Session hold all the same.)
         """
-        lasts = None if session.shared else int((session.expires - session.seen).total_seconds())
+        lasts = _lasts(session)
         self._set(response, self._cookie_name, f"{session.user_id}.{ticket.secret}", max_age=lasts)
+        self.give_pass(response, session)
         if session.shared:
             self._set(response, self._last_used_name, "", max_age=0)
         elif provider is not None:
             self._set(response, self._last_used_name, provider, max_age=lasts)
 
+    def give_pass(self, response: Response, session: Session) -> None:
+        """Give the browser the cookie of the whole domain, where there is one: with each new session, and again to who
+        is signed in and was sent here for the lack of it."""
+        if self._domain_pass is not None:
+            value = self._domain_pass.make(session.user_id, session.id)
+            self._set(response, _DOMAIN_NAME, value, max_age=_lasts(session), domain=self._domain_pass.domain)
+
     def forget(self, response: Response) -> Response:
-        """Take the session cookie back; the last-used mark stays."""
+        """Take the session cookie back, the domain's too; the last-used mark stays."""
         self._set(response, self._cookie_name, "", max_age=0)
+        if self._domain_pass is not None:  # a browser removes a cookie of the same domain only
+            self._set(response, _DOMAIN_NAME, "", max_age=0, domain=self._domain_pass.domain)
         return response
 
     def last_used(self, request: Request) -> str:
@@ -115,13 +137,21 @@ class Sessions:
         """The answer was given."""
         self._set(response, self._waiting_name, "", max_age=0)
 
-    def _set(self, response: Response, name: str, value: str, *, max_age: int | None) -> None:
-        response.set_cookie(name, value, max_age=max_age, path="/", secure=self._secure, httponly=True, samesite="Lax")
+    def _set(
+        self, response: Response, name: str, value: str, *, max_age: int | None, domain: str | None = None
+    ) -> None:
+        response.set_cookie(
+            name,
+            value,
+            max_age=max_age,
+            path="/",
+            domain=domain,
+            secure=self._secure,
+            httponly=True,
+            samesite="Lax",
+        )
 
 
-def make_login_manager(sessions: Sessions) -> LoginManager:
-    """A LoginManager that asks `sessions` on each request and writes nothing into Flask's session."""
-    manager = LoginManager()
-    manager.session_protection = None  # "basic" would write `_fresh` into Flask's session on every page
-    manager.request_loader(sessions.get_user)
-    return manager
+def _lasts(session: Session) -> int | None:
+    """How long the browser keeps a session's cookie, in seconds; None for until it is closed."""
+    return None if session.shared else int((session.expires - session.seen).total_seconds())

@@ -97,6 +97,7 @@ class Provider(ABC):
     reauthentication: Mapping[str, str] = field(default_factory=dict, hash=False)  # asks for a proof anew (T47)
     proves_time: bool = False  # whether `identify` takes `since`, and can tell that the person was asked after it
     vouches: bool = True  # whether it ever verifies an address; where it never does, nothing tells who came back
+    avatar_hosts: tuple[str, ...] = ()  # where its people's pictures are, by https; each with all below it (T91)
     leaves_fragment: bool = False  # whether it redirects back with a fragment, which browsers carry on to our pages
     basic_auth: bool = False  # whether the token endpoint wants id and secret in a header (RFC 6749, section 2.3.1)
     sends_iss: bool = False  # whether a callback without `iss` must be refused (RFC 9207, T13)
@@ -158,6 +159,20 @@ class Provider(ABC):
             return self.scopes
         return tuple(re.findall(r"[^ ,]+", scope))  # GitHub sends commas, and "" where nothing was granted (T90)
 
+    def is_at(self, url: str) -> bool:
+        """Whether a URL has the scheme, host and port of one of this provider's own addresses."""
+        own = (self.authorization_url, self.token_url, self.api_url, self.issuer)
+        return is_safe_url(url) and _place(url) in {_place(each) for each in own if each}
+
+    def has_picture_at(self, url: str) -> bool:
+        """Whether somebody's picture may be fetched from a URL: from where `avatar_hosts` says, or the provider's own
+        addresses, as the configuration names them. Any other host would be one that a profile chose (T91)."""
+        if not is_safe_url(url):
+            return False
+        scheme, host, port = _place(url)
+        listed = any(host == each or host.endswith(f".{each}") for each in self.avatar_hosts)
+        return (listed and (scheme, port) == ("https", 443)) or self.is_at(url)
+
     def error_code(self, document: Mapping[str, Any]) -> str | None:
         """The error that a token answer reports, in the words of TOKEN_FAULTS; None for no error."""
         return claim(document, "error", str)
@@ -212,6 +227,12 @@ def text_subject(value: object, pattern: str) -> str:
     if not isinstance(value, str) or not re.fullmatch(pattern, value):
         raise ProviderError(Fault.SUBJECT, "profile", "the subject is no text of the agreed form")
     return value
+
+
+def _place(url: str) -> tuple[str, str, int | None]:
+    """What tells one server from another, the default ports written out."""
+    parts = urlsplit(url)
+    return parts.scheme, parts.hostname or "", parts.port or {"https": 443, "http": 80}.get(parts.scheme)
 
 
 def origin(url: str) -> str:

@@ -82,6 +82,7 @@ provider = Facebook(
     scopes=("public_profile", "email"),
     another_account={"auth_type": "reauthenticate"},
     reauthentication={"auth_type": "reauthenticate"},
+    avatar_hosts=("fbcdn.net", "fbsbx.com", "graph.facebook.com"),
     vouches=False,
     leaves_fragment=True,  # `#_=_`, since 2011
 )

@@ -82,6 +82,7 @@ provider = GitHub(
     token_url="https://github.com/login/oauth/access_token",  # noqa: S106 - an address, not a secret
     api_url="https://api.github.com",
     scopes=("read:user", "user:email"),
+    avatar_hosts=("avatars.githubusercontent.com",),
     another_account={"prompt": "select_account"},
     reauthentication={"prompt": "select_account"},
 )

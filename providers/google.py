@@ -65,4 +65,11 @@ provider = Google(
     token_url="https://oauth2.googleapis.com/token",  # noqa: S106 - an address, not a secret
     api_url="https://openidconnect.googleapis.com/v1",
     jwks_url="https://www.googleapis.com/oauth2/v3/certs",
+    # Not all of googleusercontent.com: below bc.googleusercontent.com are other people's virtual machines.
+    avatar_hosts=(
+        "lh3.googleusercontent.com",
+        "lh4.googleusercontent.com",
+        "lh5.googleusercontent.com",
+        "lh6.googleusercontent.com",
+    ),
 )

@@ -29,7 +29,6 @@ OPTIONS = [
     "--store_on_disk=False",
     "--consistency=1.0",
     "--require_indexes",
-    f"--index_file={ROOT / 'index.yaml'}",
     "--firestore_in_datastore_mode",  # without it, 25 root entities a commit are the most, as before 2021
 ]
 PATIENCE = 30.0  # seconds
@@ -42,7 +41,7 @@ class NoEmulator(Exception):
 class Emulator:
     """An emulator that is ours alone, empty at every start, always at the same `host`, written `127.0.0.1:PORT`."""
 
-    def __init__(self) -> None:
+    def __init__(self, indexes: Path = ROOT / "index.yaml") -> None:
         java, jar = shutil.which("java"), find_jar()
         if java is None or jar is None:
             raise NoEmulator(MISSING)
@@ -51,7 +50,8 @@ class Emulator:
         self.host = f"127.0.0.1:{port}"
         # Compiling less saves the two cores of a small machine more than it costs: the runs are short.
         quick = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"]
-        self._command = [java, *quick, "-cp", jar, main, "start", f"--port={port}", *OPTIONS, tempfile.gettempdir()]
+        self._command = [java, *quick, "-cp", jar, main, "start", f"--port={port}", f"--index_file={indexes}", *OPTIONS]
+        self._command.append(tempfile.gettempdir())
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
@@ -89,9 +89,9 @@ class Emulator:
 
 
 @contextmanager
-def running_emulator() -> Iterator[Emulator]:
-    """An emulator for as long as the block runs. Raises NoEmulator."""
-    emulator = Emulator()
+def running_emulator(indexes: Path = ROOT / "index.yaml") -> Iterator[Emulator]:
+    """An emulator for as long as the block runs, with the indexes that a file lists. Raises NoEmulator."""
+    emulator = Emulator(indexes)
     try:
         emulator.start()
         yield emulator

@@ -21,13 +21,15 @@ LAYERS = [
     ["providers.base"],
     ["providers.*"],  # oidc and the provider modules: a new one is one new file
     ["providers"],
-    ["portal.errors", "portal.models"],
+    ["portal.errors", "portal.models", "portal.files"],
     [
         "portal.linking",
         "portal.crypto",
         "portal.certificate",
         "portal.addresses",
         "portal.lifetimes",
+        "portal.protected",
+        "portal.domain_pass",
         "portal.user_agent",
         "portal.logs.*",
         "portal.config.*",
@@ -40,13 +42,19 @@ LAYERS = [
     ["portal.devices"],
     ["portal.membership"],
     ["portal.accounts"],
+    ["portal.avatar_ids"],
+    ["portal.user"],
     ["portal.sessions", "portal.security", "portal.hop", "portal.flow", "portal.backchannel", "portal.callback"],
+    ["portal.pictures"],
     ["portal.readiness", "portal.sweep"],
     ["portal.parts"],
+    ["portal.places", "portal.current"],
+    ["portal.login_manager"],
     ["portal.signals"],
     ["portal.landing"],
     ["portal.dance", "portal.views.*"],
     ["portal.app"],
+    ["portal.testing.*"],  # for applications' tests; nothing else imports it
     ["portal.catalogue"],
     ["portal.commands", "portal.local_https"],
     ["portal"],
@@ -68,6 +76,8 @@ BLIND = {
     "portal.accounts": ["flask", "werkzeug", "requests", "portal.storage.sql", "portal.storage.datastore"],
     "portal.flow": ["providers", "portal.models", "portal.storage", "portal.accounts"],
     "portal.backchannel": ["providers", "flask", "portal.models", "portal.storage"],
+    "portal.avatar_ids": ["portal.models", "portal.storage", "portal.accounts", "providers", "flask"],
+    "portal.pictures": ["portal.models", "portal.storage", "portal.accounts", "portal.sessions", "flask"],
     "portal.signals": ["providers", "portal.models", "portal.storage", "portal.accounts"],
     "portal.landing": ["portal.storage", "portal.models", "portal.crypto", "portal.flow", "requests"],
     "portal.dance": ["portal.storage", "portal.membership", "portal.crypto", "sqlalchemy"],
@@ -181,7 +191,7 @@ def test_only_the_configuration_and_the_application_know_the_registry():
 def test_a_provider_is_asked_for_by_its_configured_name_only():
     allowed = {"providers", "providers.base"}
     for module in OURS:
-        if module.startswith("portal"):
+        if module.startswith("portal") and not is_for_tests(module):
             assert {name for name in imports(module) if is_within(name, "providers")} <= allowed, module
 
 
@@ -192,8 +202,19 @@ def test_the_sandbox_and_the_portal_do_not_know_each_other():
         if is_sandbox(module):
             assert not {name for name in known if is_within(name, "portal")}, module
             assert not {name for name in known if is_within(name, "providers") and not is_sandbox(name)}, module
-        elif module != "manage":
+        elif module != "manage" and not is_for_tests(module):
             assert not {name for name in known if is_sandbox(name)}, module
+
+
+def is_for_tests(module: str) -> bool:
+    return is_within(module, "portal.testing")
+
+
+def test_what_applications_tests_import_is_imported_by_nothing_else_and_needs_no_test_of_ours():
+    for module in modules():
+        known = set(imports(module))
+        assert is_for_tests(module) or not {name for name in known if is_for_tests(name) or name == "pytest"}, module
+        assert not {name for name in known if is_within(name, "tests")}, module
 
 
 def test_no_view_and_no_template_names_a_provider_in_code():

@@ -1,8 +1,8 @@
 """Every setting, read and checked once, all problems told together. It opens no store and asks no provider.
 
-Reading order: `settings` (what there is), `values` and `urls` (what each may be), `sources` and `tomlfile` (where it is
-written), `references` and `secret_manager` (secrets that are only named there), `validation` and `rules` (what is wrong
-with it), `problems` (how that is told), `keys` (made in development).
+Reading order: `settings` (what there is), `values` and `urls` (what each may be), `sources`, `tomlfile` and `given`
+(where it is written), `references` and `secret_manager` (secrets that are only named there), `validation`, `rules` and
+`forward_auth` (what is wrong with it), `problems` (how that is told), `keys` (made in development).
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 
 import providers
+from portal.config.forward_auth import protected_origins
 from portal.config.keys import load_or_make_dev_keys
 from portal.config.problems import NOT_SET, ConfigError, Problem
 from portal.config.references import resolve_references
@@ -76,6 +77,8 @@ class Config:
     client_address: ClientAddress = ClientAddress.CONNECTION
     log: Literal["json", "text"] = "text"
     sessions: Lifetimes = field(default_factory=Lifetimes)
+    cookie_domain: str | None = None  # without a dot; whose hosts get the session cookie that `/auth` takes
+    protected_origins: tuple[str, ...] = ()  # of the pages elsewhere that a sign-in may end on, as browsers write them
     project: str | None = None  # Google's id for it where this runs there; traces are named after it
 
     @property
@@ -102,15 +105,19 @@ def load_config(
     known: Collection[str] | None = None,
     open_session: OpenSession = open_session,
     served_at: str | None = None,
+    given: object = None,
+    instance: Path | None = None,
 ) -> Config:
     """The configuration in force. `known` are the provider modules' names, where not those that are installed;
     `open_session` opens the session over which Secret Manager is asked, if it has to be. `served_at` is this machine's
     https address (`manage.py run --https`), which then is the base URL; all else is as in development but the cookies.
+    `given` is what an application says in its own configuration: a dictionary of the file's shape, in the file's place.
+    `instance` is the folder for what is made, where that is not the working directory's.
 
     In development missing keys are made in `instance/`. Raises ConfigError.
     """
     cwd = cwd or Path.cwd()
-    written, problems = read_sources(path, environ, cwd)
+    written, problems = read_sources(path, environ, cwd, given)
     written = resolve_references(written, problems, open_session)
     settings, wrong_values = validate(written)
     problems += wrong_values
@@ -122,7 +129,9 @@ def load_config(
         settings = settings.model_copy(update={"base_url": served_at})
     host = hosted_on(environ)
     project = environ.get("GOOGLE_CLOUD_PROJECT") if host else None  # elsewhere anybody may write the trace's header
-    return _make_config(settings, cwd / "instance", app_engine=host == APP_ENGINE, project=project)
+    if instance is not None and ("store",) not in written:
+        settings = settings.model_copy(update={"store": f"sqlite:///{instance / 'portal.db'}"})
+    return _make_config(settings, instance or cwd / "instance", app_engine=host == APP_ENGINE, project=project)
 
 
 def _make_config(settings: Settings, instance: Path, *, app_engine: bool, project: str | None) -> Config:
@@ -150,6 +159,8 @@ def _make_config(settings: Settings, instance: Path, *, app_engine: bool, projec
         or (ClientAddress.APP_ENGINE if app_engine else ClientAddress.CONNECTION),
         log=settings.log or ("text" if is_development(settings.base_url) else "json"),
         sessions=lifetimes_of(settings.sessions),
+        cookie_domain=settings.cookie_domain,
+        protected_origins=protected_origins(settings),
         project=project,
     )
 

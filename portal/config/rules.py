@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from difflib import get_close_matches
 
+from portal.config.forward_auth import check_forward_auth
 from portal.config.problems import NOT_SET, Problem, dotted
 from portal.config.settings import ADDRESSES, ProviderSettings, SessionSettings, Settings
 from portal.config.sources import Written
@@ -52,6 +53,7 @@ def check_rules(
     for name, entry in entries.items():
         yield from _check_provider(name, entry, written, known)
     yield from _check_sessions(settings.sessions, written)
+    yield from check_forward_auth(settings, written, served_at=served_at)
     base_url = written.get(("base_url",))
     if served_at:
         yield from _check_served_at(served_at, settings, base_url)

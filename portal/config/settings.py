@@ -16,6 +16,7 @@ Endpoint: TypeAlias = Annotated[str, BeforeValidator(urls.endpoint)]
 Admin: TypeAlias = Annotated[str, BeforeValidator(values.admin)]
 Domain: TypeAlias = Annotated[str, BeforeValidator(values.domain)]
 Scope: TypeAlias = Annotated[str, BeforeValidator(values.scope)]
+ProtectedHost: TypeAlias = Annotated[str, BeforeValidator(values.protected_host)]
 SecretKey: TypeAlias = Annotated[SecretStr, BeforeValidator(values.secret_key)]
 TokenKey: TypeAlias = Annotated[SecretBytes, BeforeValidator(values.token_key)]
 Duration: TypeAlias = Annotated[timedelta, BeforeValidator(values.duration)]
@@ -59,6 +60,12 @@ class LinkingSettings(Table):
     same_email: Annotated[Policy, BeforeValidator(values.policy)] = Policy.ASK
 
 
+class ForwardAuthSettings(Table):
+    """`[forward_auth]`: the hosts whose pages a proxy protects with `/auth`, and that a sign-in may end on."""
+
+    hosts: Annotated[tuple[ProtectedHost, ...], BeforeValidator(values.list_cut_at(r"[\s,]+"))] = ()
+
+
 class SessionSettings(Table):
     """`[sessions]` as written; None where nothing is."""
 
@@ -81,6 +88,8 @@ class Settings(Table):
     title: Text = "Portal"
     home_url: Annotated[str, BeforeValidator(urls.home_url)] | None = None
     admins: Annotated[tuple[Admin, ...], BeforeValidator(values.list_cut_at(","))] = ()
+    cookie_domain: Annotated[str, BeforeValidator(values.cookie_domain)] | None = None
+    forward_auth: ForwardAuthSettings = ForwardAuthSettings()
     linking: LinkingSettings = LinkingSettings()
     sessions: SessionSettings = SessionSettings()
     providers: dict[ProviderName, ProviderSettings] = {}

@@ -10,8 +10,17 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from portal.config.given import GIVEN, GIVEN_EXAMPLE, NotSettings, read_given
 from portal.config.problems import ConfigError, Problem, dotted
-from portal.config.settings import SECRETS, LinkingSettings, ProviderSettings, SessionSettings, Settings, keys_of
+from portal.config.settings import (
+    SECRETS,
+    ForwardAuthSettings,
+    LinkingSettings,
+    ProviderSettings,
+    SessionSettings,
+    Settings,
+    keys_of,
+)
 from portal.config.tomlfile import Name, Unreadable, read_toml
 from portal.config.values import PROVIDER_NAME
 
@@ -23,6 +32,7 @@ _FLASK_DANCE: dict[str, Name] = {
     for key in ("client_id", "client_secret", "client_secret_file")
 }
 _EXAMPLE = 'lines such as: base_url = "https://portal.example.com"'
+_TABLES = {"forward_auth", "linking", "sessions", "providers"}
 _LARGEST_SECRET = 16 * 1024  # bytes; where there are more, another file was meant
 
 
@@ -37,14 +47,16 @@ class Written:
 Found: TypeAlias = dict[Name, Written]
 
 
-def read_sources(path: Path | None, environ: Mapping[str, str], cwd: Path) -> tuple[Found, list[Problem]]:
+def read_sources(
+    path: Path | None, environ: Mapping[str, str], cwd: Path, given: object = None
+) -> tuple[Found, list[Problem]]:
     """All that is written, a provider's settings in the order of the buttons, and what can't be read of it.
 
-    `PORTAL_...` goes before Flask-Dance's names, and they before the file. Raises ConfigError where the file is no
-    TOML, and says nothing else then: it would only follow from that.
+    `PORTAL_...` goes before Flask-Dance's names, and they before the file, or what is `given` in its place. Raises
+    ConfigError where the file is no TOML, and says nothing else then: it would only follow from that.
     """
     problems: list[Problem] = []
-    file, folder = _read_file(path, environ, cwd)
+    file, folder = _read_file(path, environ, cwd) if given is None else (_read_given(given, environ, problems), cwd)
     inside = _with_paths(file, folder, problems)
     outside = _with_paths(_flask_dance(environ), cwd, problems)
     outside |= _with_paths(_portal(environ, [name[1] for name in file if len(name) > 1]), cwd, problems)
@@ -66,6 +78,17 @@ def _read_file(path: Path | None, environ: Mapping[str, str], cwd: Path) -> tupl
     return found, file.parent
 
 
+def _read_given(given: object, environ: Mapping[str, str], problems: list[Problem]) -> Found:
+    """What an application says in its own configuration. A file beside it is not read, so none may be named."""
+    if environ.get("PORTAL_CONFIG", "").strip():
+        wrong = f"names a file, while {GIVEN} is there in its place"
+        problems.append(Problem("PORTAL_CONFIG", "environment variable PORTAL_CONFIG", wrong, "one of the two"))
+    try:
+        return {name: Written(value, GIVEN) for name, value in read_given(given)}
+    except NotSettings as error:
+        raise ConfigError([Problem(GIVEN, "as given", str(error), GIVEN_EXAMPLE)]) from None
+
+
 def _flask_dance(environ: Mapping[str, str]) -> Found:
     return {name: _variable(key, environ) for key, name in _FLASK_DANCE.items() if environ.get(key, "").strip()}
 
@@ -80,8 +103,10 @@ def _portal(environ: Mapping[str, str], entries: Iterable[str]) -> Found:
     for key, value in environ.items():
         if key.startswith("PORTAL_") and value.strip():
             match key.removeprefix("PORTAL_").lower().split("__"):
-                case [name] if name in keys_of(Settings) and name not in {"linking", "sessions", "providers"}:
+                case [name] if name in keys_of(Settings) and name not in _TABLES:
                     found[name,] = _variable(key, environ)
+                case ["forward_auth", name] if name in keys_of(ForwardAuthSettings):
+                    found["forward_auth", name] = _variable(key, environ)
                 case ["linking", name] if name in keys_of(LinkingSettings):
                     found["linking", name] = _variable(key, environ)
                 case ["sessions", name] if name in keys_of(SessionSettings):

@@ -44,14 +44,15 @@ def read_toml(path: Path, *, may_be_absent: bool) -> list[tuple[Name, Any, int |
         place = _PLACE.search(why)
         raise Unreadable(f"is not TOML: {_PLACE.sub('', why)}", place[1] if place else "") from None
     lines = _lines(text)
-    return [(name, value, _line(name, lines)) for name, value in _flat(tree)]
+    return [(name, value, _line(name, lines)) for name, value in flat(tree)]
 
 
-def _flat(tree: Mapping[str, Any], above: Name = ()) -> Iterator[tuple[Name, Any]]:
+def flat(tree: Mapping[str, Any], above: Name = ()) -> Iterator[tuple[Name, Any]]:
+    """Name and value of each setting in the tables of a tree."""
     for key, value in tree.items():
         name = (*above, key)
         if isinstance(value, dict) and value and len(name) < _DEPTH:
-            yield from _flat(value, name)
+            yield from flat(value, name)
         else:
             yield name, value
 

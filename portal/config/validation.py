@@ -10,7 +10,14 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from portal.config.problems import Problem, dotted
-from portal.config.settings import LinkingSettings, ProviderSettings, SessionSettings, Settings, keys_of
+from portal.config.settings import (
+    ForwardAuthSettings,
+    LinkingSettings,
+    ProviderSettings,
+    SessionSettings,
+    Settings,
+    keys_of,
+)
 from portal.config.sources import Written
 from portal.config.tomlfile import Name
 from portal.config.values import Wrong
@@ -67,6 +74,7 @@ def _position(detail: ErrorDetails, value: object) -> str:
 
 def _nearest(name: Name) -> str:
     tables: dict[str, type[BaseModel]] = {
+        "forward_auth": ForwardAuthSettings,
         "linking": LinkingSettings,
         "sessions": SessionSettings,
         "providers": ProviderSettings,

@@ -27,6 +27,14 @@ _DATASTORE = re.compile(r"datastore://(?P<project>[^/?]*)(/(?P<database>[^/?]*))
 _PROJECT = re.compile(r"([a-z0-9][a-z0-9.-]*:)?[a-z0-9][a-z0-9-]{0,62}")  # a domain may stand before it
 _DATABASE = re.compile(r"[(]default[)]|[a-z][a-z0-9-]{2,61}[a-z0-9]")
 _NAMESPACE = re.compile(r"[A-Za-z0-9._-]{1,100}")
+_HOST_NAME = re.compile(r"(?=.{4,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]")
+_IPV4 = re.compile(r"127\.\d{1,3}\.\d{1,3}\.\d{1,3}")  # this machine's
+# Public suffixes that a portal is likely to live under; browsers have the whole list (RFC 6265bis, 5.7, step 9).
+_SHARED = re.compile(
+    r"(?:[a-z]+\.)?r\.appspot\.com|appspot\.com|(?:a\.)?run\.app|web\.app|firebaseapp\.com|cloudfunctions\.net|github\.io"
+    r"|herokuapp\.com|onrender\.com|fly\.dev|vercel\.app|netlify\.app|azurewebsites\.net"
+    r"|(?:co|com|org|net|ac|gov|edu)\.[a-z]{2}"
+)
 _DURATION = re.compile(r"(?:\d{1,9}\s*[wdhms]\s*)+")
 _UNITS = {"w": timedelta(weeks=1), "d": timedelta(days=1), "h": timedelta(hours=1), "m": timedelta(minutes=1)}
 _UNITS["s"] = timedelta(seconds=1)
@@ -171,6 +179,33 @@ def domain(value: object) -> str:
     if "." not in ascii_form.strip("."):
         raise Wrong(f"lists {given!a}, which is no domain", example)
     return ascii_form.rstrip(".")
+
+
+def cookie_domain(value: object) -> str:
+    """A domain that cookies may be for, small and in ASCII, without a dot in front."""
+    given, example = text(value), "example.com"
+    try:
+        found = domain(given.removeprefix("."))
+    except Wrong:
+        found = ""
+    if not _HOST_NAME.fullmatch(found):
+        raise Wrong(f"is {given!a}, which is no domain of two names or more", example)
+    if _SHARED.fullmatch(found):
+        raise Wrong(f"is {found}, where strangers have their sites: browsers take no cookie for it", example)
+    return found
+
+
+def protected_host(value: object) -> str:
+    """A host, with its port if it has one of its own, as browsers write them in an address."""
+    given, example = text(value), '["app.example.com"]'
+    host, colon, port = given.lower().partition(":")
+    if "://" in given or "/" in given:
+        raise Wrong(f"lists {given!a}, where only the host belongs", example)
+    if not (host == "localhost" or _HOST_NAME.fullmatch(host) or _IPV4.fullmatch(host)):
+        raise Wrong(f"lists {given!a}, which is no host", example)
+    if colon and not (port.isascii() and port.isdigit() and 0 < int(port) < 65536 and port == str(int(port))):
+        raise Wrong(f"lists {given!a}, which has no such port", '["app.example.com:8443"]')
+    return f"{host}{colon}{port}"
 
 
 def store(value: object) -> str:

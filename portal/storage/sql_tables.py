@@ -160,7 +160,7 @@ def _make_table(kind: Any, codecs: Mapping[str, tuple[_Codec, bool]]) -> Table:
     defaults = {field.name: field.default for field in fields(kind)}
     for name, (codec, nullable) in codecs.items():
         # In the table, too, and not only in the record: code from before the column still inserts beside us.
-        default = None if defaults[name] is MISSING else text(str(codec.encode(defaults[name])))
+        default = None if defaults[name] in (MISSING, None) else text(str(codec.encode(defaults[name])))
         column: Column[Any] = Column(name, codec.column, nullable=nullable, server_default=default)
         column.index = (kind, name) in _INDEXED or None
         if parent := _PARENTS.get((kind, name)):

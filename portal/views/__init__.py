@@ -3,32 +3,50 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from pathlib import Path
 
-from flask import Blueprint, Response, g, request, url_for
+from flask import Blueprint, Response, current_app, g, request, url_for
+from flask_wtf.csrf import CSRFProtect
+from werkzeug.exceptions import SecurityError
 
+from portal.config.urls import is_loopback
 from portal.dance import DanceBlueprint
 from portal.errors import Outcome, Stop
+from portal.files import STATIC, TEMPLATES
 from portal.landing import question
 from portal.parts import parts
+from portal.places import this_path
 from portal.security import add_headers, check_post, limit_request
-from portal.views import account, devices, errors, fresh, health, home, login, mine, recover, tasks, welcome
-from portal.views.page import STATIC
+from portal.views import (
+    account,
+    auth,
+    avatar,
+    devices,
+    errors,
+    fresh,
+    health,
+    home,
+    login,
+    mine,
+    recover,
+    tasks,
+    welcome,
+)
 from providers.base import Provider
 
-TEMPLATES = Path(__file__).parents[2] / "templates"
-# Probes come by address, and App Engine's cron by appspot.com: these are answered whatever the Host, and say nothing
-# that depends on it. (T28 is about addresses made from the Host; none of these makes one.)
+# Probes and proxies come by address, and App Engine's cron by appspot.com: these are answered whatever the Host, and
+# say nothing that depends on it. (T28 is about addresses made from the Host; none of these makes one.)
 FOR_MACHINES = {
     "healthz": ("/healthz", health.healthz),
     "readyz": ("/readyz", health.readyz),
     "warmup": ("/_ah/warmup", health.warmup),
     "tick": ("/_tasks/tick", tasks.run_tick),
+    "auth": ("/auth", auth.auth),  # a proxy asks by the name it knows us by; cookies go by the name people use
 }
 
 
-def make_blueprint(providers: Iterable[Provider]) -> Blueprint:
-    """The parent blueprint with a child for each provider. Checks and headers are for its own requests only."""
+def make_blueprint(providers: Iterable[Provider], *, front_page: str = "/") -> Blueprint:
+    """The parent blueprint with a child for each provider, its front page at `front_page`. Checks and headers are for
+    its own requests only."""
     blueprint = Blueprint(
         "portal",
         __name__,
@@ -36,13 +54,14 @@ def make_blueprint(providers: Iterable[Provider]) -> Blueprint:
         static_folder=str(STATIC),
         static_url_path="/portal-static",
     )
-    blueprint.add_url_rule("/", "home", home.home)
+    blueprint.add_url_rule(front_page, "home", home.home)
     blueprint.add_url_rule("/login", "login", login.login)
     blueprint.add_url_rule("/logout", "logout", login.logout, methods=["POST"])
     blueprint.add_url_rule("/welcome", "newcomer", welcome.newcomer)
     blueprint.add_url_rule("/welcome", "create", welcome.create, methods=["POST"])
     blueprint.add_url_rule("/recover", "recover", recover.recover)
     blueprint.add_url_rule("/recover/<provider>", "start_recover", recover.start_recover, methods=["POST"])
+    blueprint.add_url_rule("/avatar/<avatar_id>", "avatar", avatar.avatar)
     blueprint.add_url_rule("/account", "account", account.account)
     blueprint.add_url_rule("/account/link/<provider>", "link", account.link, methods=["POST"])
     blueprint.add_url_rule("/account/add", "confirm", account.confirm)
@@ -61,6 +80,8 @@ def make_blueprint(providers: Iterable[Provider]) -> Blueprint:
         blueprint.add_url_rule(path, name, view)
     for provider in providers:
         blueprint.register_blueprint(DanceBlueprint(provider, login=login.button))
+    blueprint.url_value_preprocessor(_take_csrf_over)
+    blueprint.before_request(_only_on_this_machine)
     blueprint.before_request(limit_request)
     blueprint.before_request(_check_post)
     blueprint.after_request(_add_headers)
@@ -71,6 +92,24 @@ def make_blueprint(providers: Iterable[Provider]) -> Blueprint:
 def is_for_machines(endpoint: str | None) -> bool:
     """Whether a request is answered whatever name it came by."""
     return endpoint in {f"portal.{name}" for name in FOR_MACHINES}
+
+
+def _take_csrf_over(*_: object) -> None:
+    """An application's CSRFProtect would refuse every POST of ours: it knows its own tokens only, and over https asks
+    for more than browsers send. Ours are checked here. (This runs before any `before_request`, and by then it is known
+    whether there is one.)
+    """
+    protect = current_app.extensions.get("csrf")
+    if isinstance(protect, CSRFProtect) and request.blueprint:
+        protect.exempt(current_app.blueprints[request.blueprint])
+
+
+def _only_on_this_machine() -> None:
+    """In development anybody's Host would end up in a redirect URI (T28). `create_app()` looks at every request."""
+    here = parts()
+    unknown = here.config.base_url is None and not is_loopback(request.host_url)
+    if unknown and not here.owns_app and not is_for_machines(request.endpoint):
+        raise SecurityError(f"Host {request.host!r} is not this machine, and base_url is not set")
 
 
 def _check_post() -> None:
@@ -86,7 +125,7 @@ def _lead_back(stop: Stop) -> None:
     """Have the page offer the one step that starts again: the same button, the page it was on, or the account."""
     endpoint = request.endpoint or ""
     stop.shared = stop.outcome is Outcome.FORM_EXPIRED and bool(request.form.get("shared"))
-    stop.for_account = request.path.startswith((url_for("portal.account"), url_for("portal.logout")))
+    stop.for_account = this_path().startswith((url_for("portal.account"), url_for("portal.logout")))
     if endpoint.endswith(".start"):
         stop.provider = (request.blueprint or "").rpartition(".")[2]
     elif stop.outcome is Outcome.FORM_EXPIRED and endpoint == "portal.create":
@@ -97,4 +136,6 @@ def _lead_back(stop: Stop) -> None:
 
 def _add_headers(response: Response) -> Response:
     https = not parts().config.on_this_machine
+    if request.endpoint == "portal.avatar" and response.mimetype != "text/html":
+        return avatar.add_headers(response, https=https)
     return add_headers(response, https=https, starts_dance=g.get("portal_starts_dance", False))

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from flask import request, session
+from flask import request, session, url_for
 from flask.typing import ResponseReturnValue
-from flask_login import current_user, login_required
 
 from portal.accounts import SignedIn
+from portal.current import get_current, load_signed_in
 from portal.errors import Outcome, Stop
 from portal.landing import NOTICE, OUTCOMES, move_on
 from portal.linking import Purpose, Reason, Refuse
@@ -14,24 +14,23 @@ from portal.parts import parts
 from portal.security import may_be_next
 from portal.signals import identity_linked, identity_unlinked, tell
 from portal.views.devices import list_devices
-from portal.views.fresh import fresh_required, load_dance
+from portal.views.fresh import load_dance
+from portal.views.guards import fresh_login_required, login_required
 from portal.views.page import list_choices, show
-
-_NEXT = "/account"
 
 
 @may_be_next
-@login_required  # type: ignore[untyped-decorator]
+@login_required
 def account() -> ResponseReturnValue:
     """The signed-in person's own account; nobody else's can be asked for (T42)."""
     here = parts()
-    signed_in: SignedIn = current_user.signed_in
+    signed_in = load_signed_in()
     identities = here.accounts.list_identities(signed_in.user)
     devices, more_devices = list_devices(signed_in, identities)
     return show(
         "account",
         starts_dance=True,
-        user=current_user,
+        user=get_current(),
         session=signed_in.session,
         identities=identities,
         devices=devices,
@@ -42,19 +41,19 @@ def account() -> ResponseReturnValue:
     )
 
 
-@fresh_required
+@fresh_login_required
 def link(provider: str) -> ResponseReturnValue:
     """Begin to add an identity."""
-    return load_dance(provider).begin(Purpose.LINK, _NEXT, user=current_user.signed_in.user)
+    return load_dance(provider).begin(Purpose.LINK, url_for("portal.account"), user=load_signed_in().user)
 
 
 @may_be_next
-@login_required  # type: ignore[untyped-decorator]
+@login_required
 def confirm() -> ResponseReturnValue:
     """Name the identity that is about to be added, before anything is written (T03), and offer to choose another: the
     browser may be signed in as somebody else there (T51)."""
     here = parts()
-    arrival = here.accounts.get_waiting(here.sessions.get_waiting(request), "link", current_user.signed_in.user)
+    arrival = here.accounts.get_waiting(here.sessions.get_waiting(request), "link", load_signed_in().user)
     if arrival is None or arrival.entry not in here.providers:
         raise Stop(Outcome.WAITED_TOO_LONG, for_account=True)
     provider = here.providers[arrival.entry]
@@ -69,11 +68,11 @@ def confirm() -> ResponseReturnValue:
     )
 
 
-@fresh_required
+@fresh_login_required
 def add() -> ResponseReturnValue:
     """The person has said yes."""
     here = parts()
-    signed_in: SignedIn = current_user.signed_in
+    signed_in = load_signed_in()
     ticket = here.sessions.make_ticket()
     linked = here.accounts.membership.link_waiting(
         here.sessions.get_waiting(request),
@@ -92,11 +91,11 @@ def add() -> ResponseReturnValue:
     return response
 
 
-@fresh_required
+@fresh_login_required
 def unlink() -> ResponseReturnValue:
     """Remove one of one's own identities."""
     here = parts()
-    signed_in: SignedIn = current_user.signed_in
+    signed_in = load_signed_in()
     ticket = here.sessions.make_ticket()
     result = here.accounts.membership.unlink(
         signed_in.user,

@@ -11,15 +11,17 @@ from datetime import UTC, datetime
 
 from flask import Response, request, session, url_for
 from flask.typing import ResponseReturnValue
-from flask_login import current_user, login_required
 
 from portal.accounts import LinkedIdentity, SignedIn
+from portal.current import forget_current, load_signed_in
 from portal.errors import Stop
 from portal.landing import NOTICE, OUTCOMES, go_on, move_on
 from portal.linking import Refuse
+from portal.login_manager import make_room
 from portal.parts import parts
 from portal.security import forget_before_sign_in
 from portal.user_agent import describe
+from portal.views.guards import login_required
 from portal.views.words import ago
 
 
@@ -61,10 +63,10 @@ def list_devices(signed_in: SignedIn, identities: list[LinkedIdentity]) -> tuple
     return devices, listing.more
 
 
-@login_required  # type: ignore[untyped-decorator]
+@login_required
 def end() -> ResponseReturnValue:
     """End one. What is none of one's own is told as what is over already (T42)."""
-    signed_in: SignedIn = current_user.signed_in
+    signed_in = load_signed_in()
     asked = request.form.get("session", "")[:100]
     if asked == signed_in.session.id:
         parts().accounts.sign_out(signed_in)
@@ -74,11 +76,11 @@ def end() -> ResponseReturnValue:
     return go_on(url_for("portal.account"))
 
 
-@login_required  # type: ignore[untyped-decorator]
+@login_required
 def end_others() -> ResponseReturnValue:
     """End all but this one, which goes on under a new secret."""
     here = parts()
-    signed_in: SignedIn = current_user.signed_in
+    signed_in = load_signed_in()
     ticket = here.sessions.make_ticket()
     stays = here.accounts.devices.end_others(signed_in.user, signed_in.session, ticket.session_id)
     if isinstance(stays, Refuse):
@@ -86,16 +88,18 @@ def end_others() -> ResponseReturnValue:
     return move_on(SignedIn(*stays), ticket, ["ended-others", ""])
 
 
-@login_required  # type: ignore[untyped-decorator]
+@login_required
 def end_all() -> ResponseReturnValue:
     """Sign out everywhere, here as well."""
-    signed_in: SignedIn = current_user.signed_in
+    signed_in = load_signed_in()
     parts().accounts.devices.end_all(signed_in.user, signed_in.session)
     return _leave("signed-out-everywhere")
 
 
 def _leave(notice: str) -> Response:
     here = parts()
+    make_room()
+    forget_current()
     forget_before_sign_in(everything=here.owns_app)
     session[NOTICE] = [notice, ""]
     response = go_on(url_for("portal.home"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 
 from flask import Blueprint, Flask, Response, make_response
-from werkzeug.exceptions import HTTPException, InternalServerError, SecurityError
+from werkzeug.exceptions import HTTPException, InternalServerError, SecurityError, default_exceptions
 
 from portal.advice import ADVICE
 from portal.errors import Outcome, Stop, StoreError
@@ -26,6 +26,7 @@ _WITHOUT_BUTTONS = frozenset(
         Outcome.NOT_RECENT,
         Outcome.LINK_SPENT,
         Outcome.SUSPENDED,
+        Outcome.SIGN_IN_FIRST,
         Outcome.BAD_REQUEST,
         Outcome.NOT_FOUND,
         Outcome.WRONG_METHOD,
@@ -57,6 +58,8 @@ def register(blueprint: Blueprint) -> None:
     """Handle what our own views stop with; an application's errors stay its own."""
     blueprint.register_error_handler(Stop, show_stop)
     blueprint.register_error_handler(StoreError, show_store_error)
+    for code in default_exceptions:  # by code: an application's page for a 404 would else come before ours
+        blueprint.register_error_handler(code, show_http_error)
     blueprint.register_error_handler(HTTPException, show_http_error)
 
 

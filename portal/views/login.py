@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from flask import redirect, request, session, url_for
+from flask import request, session, url_for
 from flask.typing import ResponseReturnValue
-from flask_login import current_user
 
+from portal.current import forget_current, get_current
 from portal.errors import Outcome, Stop
-from portal.landing import NOTICE
+from portal.landing import NOTICE, go_on
+from portal.login_manager import make_room
 from portal.parts import parts
 from portal.security import forget_before_sign_in, next_target
+from portal.user import CurrentUser
 from portal.views.page import list_choices, show
 
 
@@ -25,10 +27,12 @@ def button(provider: str) -> ResponseReturnValue:
 
 def logout() -> ResponseReturnValue:
     """End this browser's session, here and not at the provider, which the next page says (T65)."""
-    here = parts()
-    response = redirect(url_for("portal.home"), 303)
-    if current_user.is_authenticated:
-        here.accounts.sign_out(current_user.signed_in)
+    here, user = parts(), get_current()
+    response = go_on(url_for("portal.home"))
+    make_room()
+    if isinstance(user, CurrentUser):
+        here.accounts.sign_out(user.signed_in)
+        forget_current()
         forget_before_sign_in(everything=here.owns_app)
         session[NOTICE] = ["signed-out", ""]
     here.sessions.forget(response)
@@ -36,12 +40,14 @@ def logout() -> ResponseReturnValue:
 
 
 def _choose(only: str | None) -> ResponseReturnValue:
-    here = parts()
+    here, user = parts(), get_current()
     target = next_target(request.args.get("next"))
     if not here.providers:
         raise Stop(Outcome.NO_PROVIDER)
-    if current_user.is_authenticated:
-        return redirect(target, 303)
+    if isinstance(user, CurrentUser):
+        response = go_on(target)
+        here.sessions.give_pass(response, user.signed_in.session)
+        return response
     others, shared = only is not None and len(here.providers) > 1, bool(request.args.get("shared"))
     choices = list_choices(only)
     asking = [choice for choice in choices if here.providers[choice.name].another_account]

@@ -5,16 +5,15 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 from flask import g, render_template, request, url_for
 
+from portal.files import STATIC
 from portal.parts import parts
+from portal.places import front_page
 from portal.security import make_csrf_token
 from portal.views.words import in_words
-
-STATIC = Path(__file__).parents[1] / "static"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +43,7 @@ def show(template: str, *, starts_dance: bool = False, shared: bool = False, **v
     return render_template(
         f"portal/{template}.html",
         title=here.config.title,
+        front_page=front_page(),
         csrf_token=lambda: make_csrf_token(here.csrf_keys),
         stylesheet=_static("portal.css"),
         icon=_static("icon.svg"),

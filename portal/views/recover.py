@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import request
+from flask import request, url_for
 from flask.typing import ResponseReturnValue
 
 from portal.errors import Outcome, Stop
@@ -27,4 +27,4 @@ def start_recover(provider: str) -> ResponseReturnValue:
     if parts().accounts.membership.get_recovering(key) is None:
         raise Stop(Outcome.LINK_SPENT)
     shared = bool(request.form.get("shared"))
-    return load_dance(provider).begin(Purpose.RECOVER, "/account", pending=key, shared=shared)
+    return load_dance(provider).begin(Purpose.RECOVER, url_for("portal.account"), pending=key, shared=shared)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from flask import request
 from flask.typing import ResponseReturnValue
-from flask_login import current_user
 
 from portal.accounts import Intent, Waiting
+from portal.current import get_current
 from portal.errors import Outcome, Stop
 from portal.landing import go_on, land, make_seat
 from portal.parts import parts
@@ -55,6 +55,6 @@ def create() -> ResponseReturnValue:
 
 def _nothing_waits(target: str) -> ResponseReturnValue:
     """Who has answered and goes back, or presses once more, is signed in and goes on."""
-    if current_user.is_authenticated:
+    if get_current().is_authenticated:
         return go_on(target)
     raise Stop(Outcome.WAITED_TOO_LONG, next=target)

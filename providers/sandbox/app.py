@@ -12,7 +12,7 @@ from flask import Flask, Response, request
 from flask.typing import ResponseReturnValue
 from werkzeug.routing import BaseConverter
 
-from providers.sandbox import clients, facebook, github, google, issuer
+from providers.sandbox import clients, facebook, github, google, issuer, pictures
 from providers.sandbox.issuer import Issuer
 from providers.sandbox.journal import Journal
 from providers.sandbox.shelf import Clock
@@ -108,6 +108,8 @@ def _add_own_pages(app: Flask, sandbox: Sandbox) -> None:
     def reset() -> ResponseReturnValue:
         sandbox.reset()
         return "", 204
+
+    app.add_url_rule(f"{OWN}pictures/<name>", view_func=pictures.picture)
 
     @app.after_request
     def finish(response: Response) -> Response:

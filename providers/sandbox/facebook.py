@@ -16,13 +16,13 @@ from typing import assert_never
 from flask import Blueprint, Response, jsonify, request
 from flask.typing import ResponseReturnValue
 
-from providers.sandbox import people
+from providers.sandbox import people, pictures
 from providers.sandbox.back import CallFault, bearer, exchange
 from providers.sandbox.clients import Client
 from providers.sandbox.front import authorize
 from providers.sandbox.grants import CodeFault, Grant, Grants
 from providers.sandbox.shelf import Clock
-from providers.sandbox.standin import StandIn, base
+from providers.sandbox.standin import StandIn
 from providers.sandbox.troubles import Call, Trouble, bad_subject, play
 
 SIXTY_DAYS = 5_183_944  # a little less, as Facebook sends it
@@ -117,8 +117,8 @@ def _profile(grant: Grant) -> dict[str, object]:
         profile["name"] = person.name
     if person.email is not None and "email" in grant.scopes:
         profile["email"] = person.email
-    url = f"{base()}/_sandbox/static/person.svg"
-    return profile | {"picture": {"data": {"height": 50, "width": 50, "is_silhouette": True, "url": url}}}
+    url = pictures.address(person.subject)
+    return profile | {"picture": {"data": {"height": 50, "width": 50, "is_silhouette": False, "url": url}}}
 
 
 def _token_error(fault: CallFault | CodeFault) -> ResponseReturnValue:

@@ -14,13 +14,13 @@ from urllib.parse import urlencode
 from flask import Blueprint, Response, jsonify, request
 from flask.typing import ResponseReturnValue
 
-from providers.sandbox import people
+from providers.sandbox import people, pictures
 from providers.sandbox.back import CallFault, bearer, exchange
 from providers.sandbox.clients import Client
 from providers.sandbox.front import authorize
 from providers.sandbox.grants import CodeFault, Grant, Grants
 from providers.sandbox.shelf import Clock
-from providers.sandbox.standin import StandIn, base
+from providers.sandbox.standin import StandIn
 from providers.sandbox.troubles import Call, Trouble, bad_subject, play
 
 YEAR = 365 * 24 * 3600.0  # no expiry is announced; what is not used for a year is revoked
@@ -104,7 +104,7 @@ def _profile(grant: Grant) -> dict[str, object]:
     return {
         "login": person.login,
         "id": bad_subject(grant.trouble, int(person.subject), odd=person.subject),
-        "avatar_url": f"{base()}/_sandbox/static/person.svg",
+        "avatar_url": pictures.address(person.subject),
         "type": "User",
         "name": person.name if known else None,
         "email": person.email if known and person.public_email else None,

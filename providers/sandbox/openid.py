@@ -5,6 +5,7 @@ Where they say it, and how their errors read, is each one's own.
 
 from __future__ import annotations
 
+from providers.sandbox import pictures
 from providers.sandbox.draft import Claims, Draft
 from providers.sandbox.grants import Grant
 from providers.sandbox.keyring import KeyRing
@@ -87,7 +88,7 @@ def _about(standin: StandIn, grant: Grant) -> Claims:
     if grant.scopes & standin.email_scopes and person.email is not None:
         claims |= {"email": person.email, "email_verified": person.verified}
     if grant.scopes & part(standin).profile_scopes:
-        claims["picture"] = f"{base()}/_sandbox/static/person.svg"
+        claims["picture"] = pictures.address(person.subject)
         if person.name is not None:
             claims["name"] = person.name
     return claims

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.full  # every page, in a browser
 
 WIDTHS = (1280, 800, 320)
 LOOK = Look(secure=False, javascript=True, scheme="light", width=320)
-PARTS = {"layout"}  # templates that are no page by themselves, as those with a leading `_`
+PARTS = {"layout", "macros"}  # templates that are no page by themselves, as those with a leading `_`
 SIGNED_OUT = {  # template, and the addresses and headings it is looked at under
     "home": [("/", "Welcome")],
     "login": [("/login", "Sign in"), ("/login?next=/account", "Sign in"), ("/login/google", "Sign in with Google")],

@@ -68,7 +68,8 @@ def test_the_page_has_one_next_step(app, person, outcome):
     """One button that stands out, or the choice of providers."""
     ends(app, Stop(outcome, provider="github"))
     text = person.opens("/").text.partition("<main")[2]
-    buttons = {"provider" for form in person.sees.forms if form.action.startswith(("/login/", "/account/link/", "/account/prove/"))}
+    starts = ("/login/", "/account/link/", "/account/prove/")
+    buttons = {"provider" for form in person.sees.forms if form.action.startswith(starts)}
     assert len(re.findall(r'class="primary', text)) + len(buttons) == 1
 
 

@@ -78,7 +78,7 @@ def test_whatever_a_browser_calls_itself_the_page_is_whole(
     signs_in(people(), said.encode("utf-8").decode("latin-1"))
     page = text(ada)
     assert "a browser" in page or "Firefox" in page
-    for hostile in ("<script", "{{", "<img"):
+    for hostile in ("<script", "{{", "<img src=x"):
         assert hostile not in page
     assert ada.sees.problems == []
     for session in store.scan(Session):

@@ -15,7 +15,6 @@ from portal.config import Config
 from portal.errors import Outcome
 from portal.flow import AT_MOST
 from portal.security import LARGEST_BODY, LONGEST_QUERY
-from portal.sessions import make_login_manager
 from tests.config.setups import PRODUCTION
 from tests.flows.conftest import MakeApp
 from tests.flows.stops import assert_stops
@@ -90,7 +89,6 @@ def host(config: Config) -> Iterator[Flask]:
     app.add_url_rule("/mine/gone", "gone", lambda: abort(410))
     app.add_url_rule("/mine/form", "form", lambda: str(len(request.form["x"])), methods=["POST"])
     Portal(app, config)
-    make_login_manager(app.extensions["portal"].sessions).init_app(app)
     yield app
     app.extensions["portal"].store.close()
 

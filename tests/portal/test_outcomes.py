@@ -15,7 +15,7 @@ from portal.errors import Outcome
 from portal.views import TEMPLATES
 from tests.source_tree import ROOT, modules
 
-STEPS = {"again", "choose", "another", "prove", "signed-in", "account", "add", "back", "wait"}
+STEPS = {"again", "choose", "another", "prove", "signed-in", "account", "add", "back", "tab", "wait"}
 
 
 class Provider:
@@ -156,7 +156,8 @@ def test_an_outcome_that_is_only_listed_would_be_found():
 
 @cache
 def named_in_tests() -> set[str]:
-    tests = [file for file in (ROOT / "tests" / "flows").glob("test_*.py") if file.name != "test_every_page.py"]
+    folders = [ROOT / "tests" / name for name in ("flows", "embedding")]
+    tests = [file for folder in folders for file in folder.glob("test_*.py") if file.name != "test_every_page.py"]
     return {name for file in tests for name in re.findall(r"\bOutcome\.([A-Z_]+)\b", file.read_text(encoding="utf-8"))}
 
 

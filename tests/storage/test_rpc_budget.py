@@ -12,6 +12,7 @@ import pytest
 from portal import create_app
 from portal.accounts import Accounts, Browser, SignedIn
 from portal.config import load_config
+from portal.domain_pass import DomainPass
 from portal.storage import Store, Update, open_store
 from tests.person import PROVIDERS, Person
 from tests.storage.arrivals import arrive, browser_of, make_accounts, make_identity
@@ -161,6 +162,42 @@ def test_each_step_of_a_person_costs_what_it_should(people: Callable[[], Person]
     assert costs(lambda: elsewhere.opens("/")) == []
 
 
+def test_what_a_proxy_asks_of_each_request_is_one_and_none_for_strangers(
+    people: Callable[[], Person], costs: Costs
+) -> None:
+    person, ended = people(), people()
+    for path in ("/auth", "/auth?redirect=1"):
+        assert costs(lambda path=path: person.opens(path)) == []  # type: ignore[misc]
+    person.keeps("portal_session", "no cookie of ours")
+    assert costs(lambda: person.opens("/auth")) == []
+    person.signs_in_with("google")
+    for path in ("/auth", "/auth?redirect=1"):
+        assert costs(lambda path=path: person.opens(path)) == ["Lookup"]  # type: ignore[misc]
+    ended.copies(person)
+    person.signs_out()
+    assert costs(lambda: ended.opens("/auth")) == ["Lookup"], "and no second one: no cookie is taken back there"
+
+
+def test_with_the_cookie_of_a_domain_only_what_we_signed_is_looked_up(
+    environ: dict[str, str], datastore_url: str, tmp_path: Path, wire: Wire, costs: Costs
+) -> None:
+    keys = {
+        "PORTAL_SECRET_KEY": "s3cret-of-32-characters-or-more-0123456789",
+        "PORTAL_TOKEN_KEYS": "0123456789-" * 3 + "0" * 10,
+    }
+    there = {"PORTAL_BASE_URL": "https://login.example.com", "PORTAL_COOKIE_DOMAIN": "example.com"}
+    mine = {name: value for name, value in environ.items() if not name.startswith("PORTAL_PROVIDERS__")}
+    app = create_app(load_config(environ=mine | keys | there | {"PORTAL_STORE": datastore_url}, cwd=tmp_path))
+    person, parts = Person(app, home="https://login.example.com"), app.extensions["portal"]
+    signed_in = sign_in(parts.accounts)
+    user_id, session_id = signed_in.user.id, signed_in.session.id
+    good = DomainPass(["s3cret-of-32-characters-or-more-0123456789"], domain="example.com").make(user_id, session_id)
+    for value, expected in ((f"{user_id}.{session_id}.{'A' * 43}", []), (good, ["Lookup"])):
+        person.keeps("__Secure-portal_session", value)
+        assert costs(lambda: person.opens("/auth")) == expected
+    parts.store.close()
+
+
 def test_ending_sessions_costs_the_same_however_many_there_are(people: Callable[[], Person], costs: Costs) -> None:
     person, phone = people(), people()
     for each in (person, phone):
@@ -205,3 +242,13 @@ def test_adding_and_removing_a_way_in(people: Callable[[], Person], costs: Costs
     forms = [form for form in person.sees.forms if form.action == "/account/unlink"]
     removing = costs(lambda: person.sends("/account/unlink", data=forms[0].fields))
     assert removing == ["Lookup"] + ["Lookup"] * 4 + ["Commit"], "who asks, and then one transaction"
+
+
+def test_a_picture_is_one_and_one_more_where_it_has_to_be_fetched(people: Callable[[], Person], costs: Costs) -> None:
+    person = people()
+    person.signs_in_with("github")
+    person.opens("/account")
+    (picture,) = [address for address in person.sees.addresses if address.startswith("/avatar/")]
+    assert costs(lambda: person.opens(picture)) == ["Lookup", "Lookup"]
+    assert costs(lambda: people().opens(picture)) == ["Lookup"]
+    assert costs(lambda: people().opens(picture[:-16] + "A" * 16)) == [], "who makes addresses up costs nothing"

@@ -121,9 +121,9 @@ def test_looking_before_the_lock_would_add_it_twice(file: Path) -> None:
             {name for (name,) in each.execute("""SELECT name FROM pragma_table_info('Session')""")}
             for each in (first, second)
         ]
-        (addition,) = columns_to_add("Session", looked[0])
+        addition, *_ = columns_to_add("Session", looked[0])
         first.execute(addition)
-        (addition,) = columns_to_add("Session", looked[1])
+        addition, *_ = columns_to_add("Session", looked[1])
         with pytest.raises(sqlite3.OperationalError, match="duplicate column"):
             second.execute(addition)
     finally:
