@@ -17,9 +17,14 @@ from pathlib import Path
 
 import click
 
+from portal.admin.happened import events
+from portal.admin.ways_in import providers
 from portal.commands import errors, explain, users
 from portal.config import ConfigError, load_config
 from portal.errors import StoreError
+from portal.setup.check import check
+from portal.setup.config import config as config_group
+from portal.setup.init import init
 
 ROOT = Path(__file__).parent
 _OTHER_SETTINGS = ("PORTAL_", "GOOGLE_OAUTH_", "GITHUB_OAUTH_", "FACEBOOK_OAUTH_")
@@ -30,9 +35,14 @@ def main() -> None:
     """Run the portal."""
 
 
+main.add_command(check)
+main.add_command(config_group)
+main.add_command(init)
 main.add_command(errors)
 main.add_command(explain)
 main.add_command(users)
+main.add_command(events)
+main.add_command(providers)
 
 
 @main.command()
@@ -82,17 +92,18 @@ def _run_https(host: str, port: int) -> None:
 
 @main.command()
 def tick() -> None:
-    """Do the regular work once, all of it: it is `sweep`, so far."""
+    """Do the regular work once, all of it."""
     _sweep()
 
 
 @main.command()
 def sweep() -> None:
-    """Clear away sessions, and what waited for an answer, whose time is over. It goes over all of them."""
+    """Clear away what is over: sessions, what waited for an answer, and events older than is kept. It goes over all."""
     _sweep()
 
 
 def _sweep() -> None:
+    from portal import remains, retention
     from portal.storage import open_store  # late, as in all commands: `demo` and `run` serve in other processes
     from portal.sweep import Swept, clear_pending, walk
 
@@ -104,10 +115,16 @@ def _sweep() -> None:
         with click.progressbar(length=100, label="Going over the sessions", hidden=not sys.stdout.isatty()) as percent:
             for swept in walk(store, datetime.now(UTC), config.sessions):
                 percent.update(round(swept.share * 100) - percent.pos)
+        remains.clear_all(store, datetime.now(UTC), seconds=3600.0)
+        forgotten = Swept()
+        with click.progressbar(length=100, label="Going over the events", hidden=not sys.stdout.isatty()) as percent:
+            for forgotten in retention.walk(store, datetime.now(UTC), config.keep_events):
+                percent.update(round(forgotten.share * 100) - percent.pos)
     except (ConfigError, StoreError) as error:
         raise click.ClickException(str(error)) from None
     store.close()
     click.echo(f"{swept.seen} sessions seen, {swept.deleted} deleted")
+    click.echo(f"{forgotten.seen} events seen, {forgotten.deleted} deleted")
 
 
 @main.command()

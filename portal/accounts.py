@@ -17,10 +17,29 @@ from typing import assert_never
 from portal.crypto import TokenCipher
 from portal.devices import Devices
 from portal.errors import AlreadyExists, CommitUnknown, Contended, NotFound, StoreError
+from portal.history import History
+from portal.invitations import Invitations
 from portal.lifetimes import Lifetimes
-from portal.linking import Ask, Confirm, Facts, Link, Owner, Policy, Purpose, Reason, Refuse, SignIn, SignUp, decide
+from portal.linking import (
+    Ask,
+    Confirm,
+    Facts,
+    Link,
+    Owner,
+    Policy,
+    Purpose,
+    Reason,
+    Refuse,
+    SignIn,
+    SignUp,
+    SignUps,
+    Standing,
+    decide,
+    may_join,
+)
 from portal.membership import Membership
 from portal.models import Email, OAuth, Pending, Session, Token, User
+from portal.oversight import Oversight
 from portal.pending import make_pending, open_pending, pending_id
 from portal.records import Arrival, Records, Seat, email_id, make_user_id
 from portal.storage import Delete, Insert, Mutation, Store, Update, find
@@ -37,22 +56,29 @@ class Browser:
     session_id: str
 
 
+_PLAIN = Standing()
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intent:
     """What a flow was begun for, and what the portal knows of the provider and the browser it came back to.
 
     `user_id` and `epoch` are those of whoever pressed the button to link or prove. `pending_id` names the record of a
-    recovery link, or of the identity that waits for this sign-in to prove an old way in.
+    recovery link, or of the identity that waits for this sign-in to prove an old way in. `invitation` names that of an
+    invitation this browser holds; who is `listed` needs none.
     """
 
     purpose: Purpose = Purpose.SIGN_IN
     user_id: str | None = None
     epoch: int | None = None
     pending_id: str | None = None
-    provider_on: bool = True
+    standing: Standing = _PLAIN
     vouches: bool = True
     used_another: bool = False
     policy: Policy = Policy.ASK
+    sign_up: SignUps = SignUps.OPEN
+    invitation: str | None = None
+    listed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +124,9 @@ class Accounts:
         self._lifetimes = lifetimes or Lifetimes()
         self._records = Records(cipher, now, self._lifetimes)
         self.devices = Devices(store, self._records)
+        self.history = History(store)
+        self.oversight = Oversight(store, self._records)
+        self.invitations = Invitations(store, now)
         self.membership = Membership(store, self._records, self.devices)
 
     def arrive(
@@ -161,7 +190,7 @@ class Accounts:
     def sign_out(self, signed_in: SignedIn) -> None:
         """End this one session, at once (T55). Raises StoreError."""
         user, session = signed_in.user, signed_in.session
-        self._store.commit(Delete(session.key), Insert(self._records.event(user.id, "signed-out", session.id)))
+        self._store.commit(Delete(session.key), Insert(self._records.event(user.id, "signed-out", session)))
 
     def list_identities(self, user: User) -> list[LinkedIdentity]:
         """The user's identities, in the order they were linked, in one look-up. Raises StoreError."""
@@ -199,7 +228,9 @@ class Accounts:
         decision = decide(
             Facts(
                 purpose=intent.purpose,
-                provider_on=intent.provider_on,
+                provider=intent.standing.provider,
+                allowed=intent.standing.allowed,
+                may_join=self._may_join(intent, known),
                 owner=known.owner,
                 signed_in=known.signed_in,
                 meant=meant.id if meant else None,
@@ -214,7 +245,8 @@ class Accounts:
             )
         )
         match decision:
-            case Refuse():
+            case Refuse(reason):
+                self._note_refusal(reason, arrival, seat, known, signs_in=intent.purpose is Purpose.SIGN_IN)
                 return decision
             case Ask():
                 return self._wait(arrival, "sign-up", None)
@@ -229,6 +261,7 @@ class Accounts:
                     seat=seat,
                     before=known.session,
                     purpose=intent.purpose,
+                    standing=intent.standing,
                     pending_id=spends,
                 )
                 return linked if isinstance(linked, Refuse) else SignedIn(*linked, linked=True)
@@ -240,8 +273,17 @@ class Accounts:
                 assert_never(decision)
         if confirmed is not None:
             mutations.append(Delete(Pending.key_of(confirmed)))
-        self._store.commit(*mutations)
+        if isinstance(decision, SignUp) and intent.sign_up is SignUps.INVITED and not intent.listed:
+            self.invitations.spend(intent.invitation, mutations)
+        else:
+            self._store.commit(*mutations)
         return result
+
+    def _may_join(self, intent: Intent, known: _Known) -> bool:
+        invited = intent.listed
+        if intent.sign_up is SignUps.INVITED and intent.purpose is Purpose.SIGN_IN and known.user is None:
+            invited = invited or self.invitations.is_good(intent.invitation)  # a look-up only where it matters
+        return may_join(intent.sign_up, invited=invited)
 
     def _look_up(self, arrival: Arrival, browser: Browser | None) -> _Known:
         session: Session | None
@@ -291,6 +333,17 @@ class Accounts:
         (user,) = self._store.look_up(User.key_of(known.email.user_id))
         return Owner(user.id, user.status) if user and known.email.oauth_id in user.oauths else None
 
+    def _note_refusal(self, reason: Reason, arrival: Arrival, seat: Seat, known: _Known, *, signs_in: bool) -> None:
+        """Leave it in the history of whom it concerns: of the identity's owner, or of who is signed in and wanted to do
+        something with it. Where that is nobody, only the log has it: no stranger fills the store (T67, T104)."""
+        concerned = (known.user or known.visitor) if signs_in else known.visitor
+        if concerned is not None:
+            session = known.session if concerned is known.visitor else None
+            event = self._records.event(
+                concerned.id, "refused", session, arrival, device=seat.device, note=reason.value
+            )
+            self._store.commit(Insert(event))
+
     def _wait(self, arrival: Arrival, purpose: str, user: User | None) -> Waiting:
         secret = secrets.token_urlsafe(32)
         pending = make_pending(secret, purpose, arrival, cipher=self._cipher, now=self._now(), user=user)
@@ -312,7 +365,7 @@ class Accounts:
             Insert(self._records.oauth(user_id, arrival)),
             Insert(self._records.token(user_id, arrival, version=1)),
             Insert(session),
-            Insert(self._records.event(user_id, "signed-up", session.id, arrival)),
+            Insert(self._records.event(user_id, "signed-up", session, arrival)),
         ]
         email = self._records.email(user_id, arrival)
         if email is not None and known.email is None:
@@ -326,7 +379,7 @@ class Accounts:
         mutations: list[Mutation] = [
             # A new session at every sign-in, in the place of the one that this browser has (T52).
             *(self.devices.hand_over(known.session, session) if known.session else [Insert(session)]),
-            Insert(self._records.event(user.id, "signed-in", session.id, arrival)),
+            Insert(self._records.event(user.id, "signed-in", session, arrival)),
             Update(self._records.token(user.id, arrival, version=token.version + 1)),
         ]
         mutations += self._follow_address(user.id, token, arrival, known)

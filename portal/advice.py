@@ -34,8 +34,9 @@ ADVICE = {
     "application. Compare scopes in its table of portal.toml with the permissions in the console.",
     Outcome.CLOCKS_DIFFER: "A time in the ID token is more than a minute off; the line says which, and by how much. "
     "Set this machine's clock: look at NTP. If it is right, the provider's is wrong.",
-    Outcome.NOT_LET_IN: "An account outside of hosted_domains came back. Nothing to do, unless the domain is missing "
-    "from hosted_domains in the provider's table of portal.toml.",
+    Outcome.NOT_LET_IN: "An account outside of hosted_domains, organisations or allow came back. Nothing to do, unless "
+    "one is missing there, in the provider's table of portal.toml; or if the line says 403 of an organisation: it has "
+    "to approve the application at GitHub.",
     Outcome.ADDRESS_UNVERIFIED: "The provider gave no address, or one that it has not verified, and "
     "require_verified_email in its table of portal.toml asks for one. Nothing to do.",
     Outcome.NOT_RECENT: "Asked whether it is still them, the provider vouched for an older sign-in than this one. "
@@ -50,9 +51,16 @@ ADVICE = {
     Outcome.LAST_WAY_IN: "The only identity whose provider is on was to be removed. Nothing to do, unless you switched "
     "the person's other provider off: enabled in its table of portal.toml.",
     Outcome.WAITED_TOO_LONG: "A question was answered after more than ten minutes, or twice. Nothing to do.",
-    Outcome.LINK_SPENT: "A recovery link was opened again or too late. Make a new one: manage.py users recover ID.",
+    Outcome.LINK_SPENT: "A recovery link or an invitation was opened again or too late. Make a new one: manage.py "
+    "users recover ID, or manage.py users invite.",
     Outcome.PROVIDER_OFF: "Somebody came back from a provider that was switched off meanwhile. If that was not meant: "
     "enabled, client_id and client_secret in its table of portal.toml.",
+    Outcome.NO_SIGN_UP: "Somebody without an account came, and sign_up in portal.toml is invited or closed. Nothing to "
+    "do, unless they should have one: manage.py users invite prints a link.",
+    Outcome.LINK_ONLY: "Somebody without an account came by a provider that is only added to accounts, as state in its "
+    "table of portal.toml says. Nothing to do.",
+    Outcome.NOBODY_NEW: "An identity that opens no account came by a provider whose state in its table of portal.toml "
+    "is hidden. Nothing to do.",
     Outcome.SUSPENDED: "The account is suspended, and its owner tried to sign in. Nothing to do, unless they write.",
     Outcome.SIGN_IN_FIRST: "A form of the application was sent by somebody whose session had ended, or was no longer "
     "fresh enough for it. Nothing to do; if many meet it, guard the page that the form is on as well.",

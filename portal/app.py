@@ -15,6 +15,7 @@ from werkzeug.exceptions import SecurityError
 
 import providers
 from portal.accounts import Accounts
+from portal.admins import Admins
 from portal.avatar_ids import AvatarIds
 from portal.backchannel import BackChannel
 from portal.config import Config, ConfigError, Problem, ProviderConfig, load_config
@@ -35,6 +36,7 @@ from portal.storage.budget import request_budget
 from portal.views import errors, is_for_machines, make_blueprint
 from portal.views.guards import turn_away
 from portal.views.in_templates import InTemplates
+from portal.ways import SwitchedOff, Ways
 from providers.base import Provider
 
 LOOPBACK = {"localhost", "127.0.0.1", "::1"}
@@ -78,15 +80,26 @@ class Portal:
         store = self._store or open_store(config.store)
         cipher = TokenCipher([key.plain for key in config.token_keys])
         accounts = Accounts(store, cipher, lifetimes=config.sessions)
+        loaded = _load_providers(config)
+        admins = Admins(config.admins, {name: provider.issuer for name, provider in loaded.items()})
         avatar_ids = AvatarIds(key.plain for key in config.secret_keys)
         backchannel = BackChannel()
         domain_pass = _make_domain_pass(config)
         parts = Parts(
             config=config,
-            providers=_load_providers(config),
+            providers=loaded,
+            ways=Ways(config, loaded, {name: _switched_off(name, title) for name, title in config.off.items()}),
             store=store,
             accounts=accounts,
-            sessions=Sessions(accounts, avatar_ids=avatar_ids, prefix=prefix, secure=secure, domain_pass=domain_pass),
+            admins=admins,
+            sessions=Sessions(
+                accounts,
+                avatar_ids=avatar_ids,
+                prefix=prefix,
+                secure=secure,
+                domain_pass=domain_pass,
+                is_admin=admins.is_admin,
+            ),
             flows=Flows([key.plain for key in config.secret_keys], prefix=prefix, secure=secure),
             backchannel=backchannel,
             avatar_ids=avatar_ids,
@@ -197,6 +210,14 @@ def _load_providers(config: Config) -> dict[str, Provider]:
     if problems:
         raise ConfigError(problems)
     return loaded
+
+
+def _switched_off(name: str, title: str | None) -> SwitchedOff:
+    """What a page may call a provider that is off. Whatever else is wrong with it stops nobody."""
+    try:
+        return SwitchedOff(name, title or providers.load(name, {"issuer": None}).title)
+    except (ValueError, LookupError, ImportError):
+        return SwitchedOff(name, title or name.replace("_", " ").replace("-", " ").title())
 
 
 def _problems_of(provider: Provider, entry: ProviderConfig) -> Iterator[Problem]:

@@ -3,16 +3,38 @@
 from __future__ import annotations
 
 import secrets
+from datetime import timedelta
 from typing import Literal
 
 import click
 
 from portal.accounts import Accounts
+from portal.admin.changing import delete, demote, promote, restore, sign_out, suspend, unlink
+from portal.admin.finding import find
+from portal.admin.opening import TAKES_IDS, who_acts
+from portal.admin.showing import export, show
 from portal.catalogue import write_catalogue
 from portal.config import ConfigError, load_config
 from portal.crypto import TokenCipher
 from portal.errors import StoreError
-from portal.linking import Ask, Confirm, Decision, Facts, Link, Owner, Policy, Purpose, Refuse, SignIn, SignUp, decide
+from portal.linking import (
+    Ask,
+    Confirm,
+    Decision,
+    Facts,
+    Link,
+    Owner,
+    Policy,
+    Purpose,
+    Refuse,
+    SignIn,
+    SignUp,
+    SignUps,
+    State,
+    decide,
+    may_join,
+)
+from portal.pending import INVITATION_LIFETIME
 from portal.storage import open_store
 
 _WHO = click.Choice(["nobody", "me", "another"])
@@ -36,7 +58,11 @@ def users() -> None:
     """Look after people's accounts."""
 
 
-@users.command()
+for command in (find, show, suspend, restore, sign_out, unlink, delete, export, promote, demote):
+    users.add_command(command)
+
+
+@users.command(context_settings=TAKES_IDS)
 @click.argument("user_id", metavar="ID")
 def recover(user_id: str) -> None:
     """Print a link that adds a new way to sign in to the account ID: once, within a quarter of an hour."""
@@ -44,13 +70,37 @@ def recover(user_id: str) -> None:
     try:
         config = load_config()
         accounts = Accounts(open_store(config.store), TokenCipher([key.plain for key in config.token_keys]))
-        ends = accounts.membership.make_recovery(user_id, secret)
+        ends = accounts.membership.make_recovery(user_id, secret, by=who_acts())
     except (ConfigError, StoreError) as error:
         raise click.ClickException(str(error)) from None
     if ends is None:
         raise click.ClickException(f"there is no active user {user_id!r}")
     click.echo(f"{config.origin or 'http://localhost:8000'}/recover?code={secret}")
     click.echo(f"Works once, until {ends:%H:%M} UTC. Whoever opens it can add an identity to this account.", err=True)
+
+
+@users.command()
+@click.option(
+    "--days",
+    type=click.IntRange(1, 90),
+    default=INVITATION_LIFETIME.days,
+    show_default=True,
+    help="How long the link works.",
+)
+def invite(days: int) -> None:
+    """Print a link that lets whoever opens it make one account, where sign_up = "invited"."""
+    secret = secrets.token_urlsafe(32)
+    try:
+        config = load_config()
+        accounts = Accounts(open_store(config.store), TokenCipher([key.plain for key in config.token_keys]))
+        ends = accounts.invitations.make(secret, timedelta(days=days))
+    except (ConfigError, StoreError) as error:
+        raise click.ClickException(str(error)) from None
+    click.echo(f"{config.origin or 'http://localhost:8000'}/invite?code={secret}")
+    click.echo(f"Makes one account, until {ends:%-d %B %Y, %H:%M} UTC, for whoever opens it first.", err=True)
+    if config.sign_up is not SignUps.INVITED:
+        what = "anybody may make an account" if config.sign_up is SignUps.OPEN else "nobody may make an account"
+        click.echo(f'But sign_up is "{config.sign_up.value}": {what}, link or no link.', err=True)
 
 
 @click.command()
@@ -64,7 +114,17 @@ def recover(user_id: str) -> None:
 @click.option("--authoritative", is_flag=True, help="The provider runs that address's domain.")
 @click.option("--used-another", is_flag=True, help="This browser signed in with another provider before.")
 @click.option("--never-verifies", is_flag=True, help="The provider never verifies addresses.")
-@click.option("--provider-off", is_flag=True, help="The provider is switched off.")
+@click.option(
+    "--state",
+    type=click.Choice([state.value for state in State]),
+    default="on",
+    show_default=True,
+    help="The provider's.",
+)
+@click.option("--provider-off", is_flag=True, help="The same as --state off.")
+@click.option("--not-allowed", is_flag=True, help="The identity is not on the provider's list (allow).")
+@click.option("--sign-up", type=click.Choice([each.value for each in SignUps]), default="open", show_default=True)
+@click.option("--invited", is_flag=True, help="This browser holds an invitation, or an admin's identity came.")
 @click.option("--same-email", type=click.Choice([policy.value for policy in Policy]), default="ask", show_default=True)
 def explain(
     *,
@@ -78,7 +138,11 @@ def explain(
     authoritative: bool,
     used_another: bool,
     never_verifies: bool,
+    state: str,
     provider_off: bool,
+    not_allowed: bool,
+    sign_up: str,
+    invited: bool,
     same_email: str,
 ) -> None:
     """Say what the portal would do with an identity, given these facts, and why."""
@@ -86,7 +150,9 @@ def explain(
     decision = decide(
         Facts(
             purpose=Purpose(purpose),
-            provider_on=not provider_off,
+            provider=State.OFF if provider_off else State(state),
+            allowed=not not_allowed,
+            may_join=may_join(SignUps(sign_up), invited=invited),
             owner=None if owner == "nobody" else Owner(owner, status),
             signed_in=None if signed_in == "nobody" else signed_in,
             meant=None if meant == "nobody" else meant,

@@ -29,7 +29,7 @@ from portal.backchannel import deadline
 from portal.callback import Callback, read_callback
 from portal.errors import Outcome, Stop, StoreError
 from portal.flow import Flow, flow_id
-from portal.landing import go_on, land, make_seat, question
+from portal.landing import admission, go_on, land, make_seat, question
 from portal.linking import Purpose, Reason, Refuse
 from portal.logs import log, printable
 from portal.models import User
@@ -296,6 +296,8 @@ def on_oauth_authorized(blueprint: Any, token: Mapping[str, Any]) -> Response | 
         vouches=provider.vouches,
         used_another=here.sessions.last_used(request) in here.providers.keys() - {provider.name},
         policy=here.config.same_email,
+        standing=here.ways.stands(arrival),
+        **admission(arrival),
     )
     ticket = here.sessions.make_ticket()
     seat = make_seat(ticket, flow.id, shared=flow.shared)

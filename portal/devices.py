@@ -52,7 +52,7 @@ class Devices:
         (session,) = self._store.look_up(Session.key_of(session_id))
         if session is None or session.user_id != user.id:
             return False
-        self._store.commit(Delete(session.key), Insert(self._records.event(user.id, "session-ended", acting.id)))
+        self._store.commit(Delete(session.key), Insert(self._records.event(user.id, "session-ended", acting)))
         return True
 
     def end_others(self, user: User, acting: Session, new_id: str) -> tuple[User, Session] | Refuse:
@@ -65,7 +65,7 @@ class Devices:
                 return Refuse(Reason.NOT_THE_SAME)  # a session that was ended meanwhile must not come back to life
             changed = replace(current, epoch=current.epoch + 1)
             stays = replace(here, id=new_id, epoch=changed.epoch, seen=self._records.now())
-            event = self._records.event(user.id, "signed-out-elsewhere", stays.id)
+            event = self._records.event(user.id, "signed-out-elsewhere", stays)
             transaction.write(Update(changed), *self.hand_over(here, stays), Insert(event))
             return changed, stays
 
@@ -77,7 +77,7 @@ class Devices:
         def work(transaction: Transaction) -> None:
             (current,) = transaction.look_up(user.key)
             if current is not None:
-                event = self._records.event(user.id, "signed-out-everywhere", acting.id)
+                event = self._records.event(user.id, "signed-out-everywhere", acting)
                 transaction.write(Update(replace(current, epoch=current.epoch + 1)), Delete(acting.key), Insert(event))
 
         self._store.transact(work)

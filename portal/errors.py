@@ -64,7 +64,7 @@ class Outcome(Enum):
     PROVIDER_ODD = ("provider-odd", 502)  # answered, but not what the protocol says
     SCOPE_MISSING = ("scope-missing", 403)
     CLOCKS_DIFFER = ("clocks-differ", 502)  # an ID token of the future or the past (T92)
-    NOT_LET_IN = ("not-let-in", 403)  # an account outside of `hosted_domains`
+    NOT_LET_IN = ("not-let-in", 403)  # outside of `hosted_domains`, `organisations` or `allow`
     ADDRESS_UNVERIFIED = ("address-unverified", 400)  # where `require_verified_email` asks for one
     NOT_RECENT = ("not-recent", 403)  # asked whether it is still them, and the provider last asked too long ago (T47)
     SIGNED_IN_AS_ANOTHER = ("signed-in-as-another", 409)
@@ -74,8 +74,11 @@ class Outcome(Enum):
     NOT_YOURS = ("not-yours", 409)  # proved with an identity that is not this account's
     LAST_WAY_IN = ("last-way-in", 409)
     WAITED_TOO_LONG = ("waited-too-long", 400)  # nothing waits for this browser's answer (any more)
-    LINK_SPENT = ("link-spent", 404)  # a recovery link that is unknown, used or too old
+    LINK_SPENT = ("link-spent", 404)  # a recovery link or an invitation that is unknown, used or too old
     PROVIDER_OFF = ("provider-off", 409)
+    NO_SIGN_UP = ("no-sign-up", 403)  # accounts are made by invitation alone, or not at all
+    LINK_ONLY = ("link-only", 403)  # no account is made with this provider
+    NOBODY_NEW = ("nobody-new", 403)  # this provider is hidden, and opens only what it opened already
     SUSPENDED = ("suspended", 403)
     SIGN_IN_FIRST = ("sign-in-first", 403)  # a form was sent to a page that only who is signed in may use
     FORM_EXPIRED = ("form-expired", 400)  # CSRF token missing, old or another browser's

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import cast
+from typing import TypedDict, cast
 
 from flask import Response, request, session, url_for
 from werkzeug.datastructures import Headers
@@ -10,13 +10,13 @@ from werkzeug.utils import redirect  # Flask's takes no class of response
 
 from portal.accounts import SignedIn, Waiting
 from portal.errors import Outcome, Stop
-from portal.linking import Reason, Refuse
+from portal.linking import Reason, Refuse, SignUps
 from portal.login_manager import make_room
 from portal.logs import log, printable
 from portal.parts import parts
 from portal.pending import pending_id
 from portal.places import front_page
-from portal.records import Seat
+from portal.records import Arrival, Seat
 from portal.security import forget_before_sign_in
 from portal.sessions import Ticket
 from portal.signals import identity_linked, sign_in_refused, tell, user_signed_in, user_signed_up
@@ -25,6 +25,10 @@ NOTICE = "portal_notice"  # in Flask's session until the next page has shown it:
 
 OUTCOMES = {
     Reason.PROVIDER_OFF: Outcome.PROVIDER_OFF,
+    Reason.NOT_ALLOWED: Outcome.NOT_LET_IN,
+    Reason.NO_SIGN_UP: Outcome.NO_SIGN_UP,
+    Reason.LINK_ONLY: Outcome.LINK_ONLY,
+    Reason.NOBODY_NEW: Outcome.NOBODY_NEW,
     Reason.SIGNED_IN_AS_ANOTHER: Outcome.SIGNED_IN_AS_ANOTHER,
     Reason.SUSPENDED: Outcome.SUSPENDED,
     Reason.NOT_THE_SAME: Outcome.NOT_THE_SAME,
@@ -39,6 +43,25 @@ OUTCOMES = {
 def make_seat(ticket: Ticket, flow: str, *, shared: bool = False) -> Seat:
     """Where the sign-in of this request happens."""
     return Seat(ticket.session_id, flow, printable(request.user_agent.string) or None, shared)
+
+
+class Admission(TypedDict):
+    """Of `Intent`: how accounts are made here, and what this browser and this identity have to make one."""
+
+    sign_up: SignUps
+    invitation: str | None
+    listed: bool
+
+
+def admission(arrival: Arrival) -> Admission:
+    """Whether who comes in this request may make an account, for `Accounts` to decide on."""
+    here = parts()
+    secret = here.sessions.get_invitation(request)
+    return Admission(
+        sign_up=here.config.sign_up,
+        invitation=pending_id(secret) if secret else None,
+        listed=here.ways.is_listed(arrival.entry, arrival.identity.subject),
+    )
 
 
 def land(
@@ -68,6 +91,8 @@ def land(
             _welcome(result, entry)
             response = go_on(target, ends_fragment)
             here.sessions.remember(response, result.session, ticket, provider=entry)
+            if result.new:
+                here.sessions.stop_inviting(response, request)
             secret = here.sessions.get_waiting(request)
             if claims:
                 _claim(result, secret if pending_id(secret) == claims else "")
@@ -108,7 +133,7 @@ def _claim(result: SignedIn, secret: str) -> None:
     """Add the identity that waited to the account that was just proved; whatever comes of it, the person is in."""
     here = parts()
     linked = here.accounts.membership.link_waiting(
-        secret, "sign-up", result.user, result.session, provider_on=here.providers.__contains__
+        secret, "sign-up", result.user, result.session, stands=here.ways.stands
     )
     if isinstance(linked, Refuse):
         session[NOTICE] = ["not-added", ""]

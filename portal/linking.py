@@ -28,6 +28,23 @@ class Policy(Enum):
     LINK = "link"
 
 
+class State(Enum):
+    """What a provider is good for; the admin's `state`."""
+
+    ON = "on"
+    OFF = "off"  # opens nothing
+    LINK_ONLY = "link_only"  # makes no account, but is added to one, and then opens it
+    HIDDEN = "hidden"  # has no button, and opens only what it opened already
+
+
+class SignUps(Enum):
+    """Who may make an account; the admin's `sign_up`."""
+
+    OPEN = "open"
+    INVITED = "invited"  # who holds an invitation, or is listed among the admins
+    CLOSED = "closed"
+
+
 @dataclass(frozen=True, slots=True)
 class Owner:
     """Whom an identity, or an address, belongs to."""
@@ -36,12 +53,20 @@ class Owner:
     status: Literal["active", "suspended"]
 
 
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How an identity stands with its provider now: what that is good for, and whether the identity is on its list."""
+
+    provider: State = State.ON
+    allowed: bool = True
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """What is known when an identity has come back, or when the person has answered the page it led to."""
 
     purpose: Purpose
-    provider_on: bool  # whether the identity's provider may be used now
+    provider: State  # what the identity's provider is good for now
     owner: Owner | None  # whom the identity belongs to
     signed_in: str | None  # the user whose live session this browser holds
     meant: str | None  # the user for whom the flow was begun, if that user's epoch is still the one of then
@@ -51,12 +76,18 @@ class Facts:
     used_another: bool = False  # whether this browser signed in with another provider before
     vouches: bool = True  # whether the provider ever verifies addresses
     policy: Policy = Policy.ASK
+    allowed: bool = True  # whether the identity is on its provider's list, where there is one
+    may_join: bool = True  # whether who has no account yet may make one
 
 
 class Reason(Enum):
     """Why a rule said no."""
 
     PROVIDER_OFF = "provider-off"
+    NOT_ALLOWED = "not-allowed"  # not on the provider's list
+    NO_SIGN_UP = "no-sign-up"  # nobody, or nobody without an invitation, makes an account
+    LINK_ONLY = "link-only"  # nobody makes an account with this provider
+    NOBODY_NEW = "nobody-new"  # this provider opens what it opened already, and is added to nothing
     SIGNED_IN_AS_ANOTHER = "signed-in-as-another"
     SUSPENDED = "suspended"
     NOT_THE_SAME = "not-the-same"  # who began the flow is not who is here now, or has changed since
@@ -110,8 +141,10 @@ Decision: TypeAlias = SignUp | SignIn | Ask | Confirm | Link | Refuse
 
 def decide(facts: Facts) -> Decision:
     """What to do with an identity. Total: every combination of facts has one decision."""
-    if not facts.provider_on:
+    if facts.provider is State.OFF:
         return Refuse(Reason.PROVIDER_OFF)
+    if not facts.allowed:
+        return Refuse(Reason.NOT_ALLOWED)
     match facts.purpose:
         case Purpose.SIGN_IN:
             return _decide_sign_in(facts)
@@ -129,19 +162,21 @@ def _decide_sign_in(facts: Facts) -> Decision:
         return Refuse(Reason.SIGNED_IN_AS_ANOTHER)  # never a switch, never a second user (T43)
     if owner is not None:
         return Refuse(Reason.SUSPENDED) if owner.status == "suspended" else SignIn(owner.user_id)
-    if facts.confirmed:
-        return SignUp()
+    if facts.provider is State.HIDDEN:
+        return Refuse(Reason.NOBODY_NEW)
     known = facts.address_owner
-    match facts.policy:
-        case Policy.SEPARATE:
-            return SignUp()
-        case Policy.LINK if known is not None and known.status == "active" and facts.authoritative:
-            return Link(known.user_id)
-        case Policy.LINK | Policy.ASK:
-            in_doubt = known is not None or facts.used_another or not facts.vouches
-            return Ask() if in_doubt else SignUp()
-        case _:
-            assert_never(facts.policy)
+    sure = facts.policy is Policy.LINK and facts.authoritative and known is not None and known.status == "active"
+    if known is not None and sure and not facts.confirmed:
+        return Link(known.user_id)
+    # Who can't make an account is not asked whether they have one: the question would tell which addresses are known.
+    if not facts.may_join:
+        return Refuse(Reason.NO_SIGN_UP)
+    if facts.provider is State.LINK_ONLY:
+        return Refuse(Reason.LINK_ONLY)
+    if facts.confirmed or facts.policy is Policy.SEPARATE:
+        return SignUp()
+    in_doubt = known is not None or facts.used_another or not facts.vouches
+    return Ask() if in_doubt else SignUp()
 
 
 def _decide_link(facts: Facts) -> Decision:
@@ -152,6 +187,8 @@ def _decide_link(facts: Facts) -> Decision:
         return Refuse(Reason.NOT_THE_SAME)
     if facts.owner is not None:
         return Refuse(Reason.ALREADY_YOURS if facts.owner.user_id == facts.meant else Reason.ANOTHERS)
+    if facts.provider is State.HIDDEN:
+        return Refuse(Reason.NOBODY_NEW)
     return Link(facts.meant) if facts.confirmed else Confirm(facts.meant)
 
 
@@ -163,6 +200,11 @@ def _decide_prove(facts: Facts) -> Decision:
     return Refuse(Reason.SUSPENDED) if facts.owner.status == "suspended" else SignIn(facts.meant)
 
 
+def may_join(sign_up: SignUps, *, invited: bool) -> bool:
+    """Whether somebody without an account may make one."""
+    return sign_up is SignUps.OPEN or (sign_up is SignUps.INVITED and invited)
+
+
 @dataclass(frozen=True, slots=True)
 class Unlink:
     """Remove the identity from its user."""
@@ -170,7 +212,7 @@ class Unlink:
 
 def decide_unlink(*, owned: bool, usable_others: int) -> Unlink | Refuse:
     """Whether an identity may go. `owned` is whether it is the user's own, `usable_others` how many of the user's other
-    identities are of a provider that is switched on: the last way in stays, however many dead ones are left (T45)."""
+    identities open the account as things stand: the last way in stays, however many dead ones are left (T45)."""
     if not owned:
         return Refuse(Reason.NOT_FOUND)
     return Unlink() if usable_others > 0 else Refuse(Reason.LAST_WAY_IN)

@@ -7,20 +7,23 @@ no network inside. Whatever changed since the person pressed the button is there
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, replace
 from datetime import datetime
-from itertools import islice
 from typing import Any
 
 from portal.devices import Devices, is_of
-from portal.errors import AlreadyExists, NotFound
-from portal.linking import Facts, Link, Owner, Purpose, Reason, Refuse, Unlink, decide, decide_unlink
+from portal.errors import AlreadyExists, NotFound, StoreError
+from portal.history import History
+from portal.linking import Facts, Link, Owner, Purpose, Reason, Refuse, Standing, Unlink, decide, decide_unlink
 from portal.models import Email, Event, OAuth, Pending, Session, Token, User
 from portal.pending import make_recovery, open_pending, pending_id
 from portal.records import Arrival, Records, Seat, email_id
+from portal.remains import clear, make_mark
 from portal.storage import Delete, Insert, Mutation, Store, Transaction, Update, find
 
 AT_ONCE = 200  # events removed at once, each with the session it names; Datastore takes 500 mutations
+_TOLD_OF_AN_EVENT = {"what", "when", "entry", "device", "by", "note"}
 _TOLD_OF_A_SESSION = {"created", "seen", "expires", "device", "oauth_id", "shared", "email"}
 
 
@@ -31,6 +34,7 @@ class Membership:
         self._store = store
         self._records = records
         self._devices = devices
+        self._history = History(store)
 
     def link(
         self,
@@ -39,6 +43,7 @@ class Membership:
         user_id: str,
         epoch: int | None,
         purpose: Purpose,
+        standing: Standing,
         session: Session | None = None,
         new_id: str | None = None,
         seat: Seat | None = None,
@@ -73,7 +78,8 @@ class Membership:
             decision = decide(
                 Facts(
                     purpose=Purpose.LINK if purpose is Purpose.SIGN_IN else purpose,
-                    provider_on=True,
+                    provider=standing.provider,
+                    allowed=standing.allowed,
                     owner=Owner(oauth.user_id, "active") if oauth else None,
                     signed_in=meant,
                     meant=meant,
@@ -95,7 +101,7 @@ class Membership:
                 Insert(self._records.oauth(user_id, arrival)),
                 Insert(self._records.token(user_id, arrival, version=1)),
                 *moves,
-                Insert(self._records.event(user_id, "linked", stays.id, arrival)),
+                Insert(self._records.event(user_id, "linked", stays, arrival)),
             ]
             hint = self._records.email(user_id, arrival)
             if hint and email is None:
@@ -115,23 +121,23 @@ class Membership:
         session: Session,
         *,
         new_id: str | None = None,
-        provider_on: Callable[[str], bool],
+        stands: Callable[[Arrival], Standing],
     ) -> tuple[User, Session, Arrival] | Refuse:
         """Add the identity that waits behind a secret to who is signed in: after a yes on the page that named it, or
-        after an old way in was proved (T03). The session goes on as `link` says. Raises StoreError."""
+        after an old way in was proved (T03). `stands` says how it stands by now (T105). The session goes on as `link`
+        says. Raises StoreError."""
         key = pending_id(secret)
         (pending,) = self._store.look_up(Pending.key_of(key))
         arrival = open_pending(pending, purpose, cipher=self._records.cipher, now=self._records.now())
         if arrival is None:
             return Refuse(Reason.NOT_FOUND)
-        if not provider_on(arrival.entry):
-            return Refuse(Reason.PROVIDER_OFF)
         try:
             linked = self.link(
                 arrival,
                 user_id=user.id,
                 epoch=user.epoch,
                 purpose=Purpose.LINK,
+                standing=stands(arrival),
                 session=session,
                 new_id=new_id,
                 pending_id=key,
@@ -147,27 +153,28 @@ class Membership:
         oauth_id: str,
         *,
         new_id: str | None = None,
-        usable: Callable[[str], bool],
+        usable: Callable[[OAuth], bool],
         end_others: bool,
+        by: str | None = None,
     ) -> tuple[User, OAuth, Session | None] | Refuse:
         """Remove one of the user's own identities, never the last usable one, whatever runs beside it (T42, T45).
 
-        `usable` says of an entry whether one can sign in with it. The acting session stays (T46), under `new_id`;
-        sessions that came by the identity end with it, and with `end_others` all others do. Raises StoreError.
+        `usable` says of an identity whether one can sign in with it. The acting session stays (T46), under `new_id`;
+        sessions that came by the identity end with it, and with `end_others` all others do. With `by` it is an admin's
+        work, who may do it to the suspended as well. Raises StoreError.
         """
 
         def work(transaction: Transaction) -> tuple[User, OAuth, Session | None] | Refuse:
             now_user: User | None
             acting: Session | None
             now_user, acting = find(transaction, user.key, session.key if session else None)
-            if now_user is None or now_user.status != "active" or (session and not is_of(acting, now_user)):
+            active = now_user is not None and (now_user.status == "active" or by is not None)
+            if now_user is None or not active or (session and not is_of(acting, now_user)):
                 return Refuse(Reason.NOT_THE_SAME)  # a session that was ended meanwhile must not come back to life
             owned = transaction.list_at([OAuth.key_of(each) for each in now_user.oauths])
             mine = next((oauth for oauth in owned if oauth.id == oauth_id), None)
             others = [oauth for oauth in owned if oauth.id != oauth_id]
-            decision = decide_unlink(
-                owned=mine is not None, usable_others=sum(1 for oauth in others if usable(oauth.entry))
-            )
+            decision = decide_unlink(owned=mine is not None, usable_others=sum(1 for oauth in others if usable(oauth)))
             if not isinstance(decision, Unlink) or mine is None:
                 return decision if isinstance(decision, Refuse) else Refuse(Reason.NOT_FOUND)
             emails = self._emails_of(transaction, [oauth_id])
@@ -185,7 +192,7 @@ class Membership:
                 Delete(mine.key),
                 *(Delete(email.key) for email in emails),
                 *moves,
-                Insert(self._records.event(user.id, "unlinked", stays.id if stays else None, mine)),
+                Insert(self._records.event(user.id, "unlinked", stays, mine, by=by)),
             ]
             transaction.write(*mutations)
             return changed, mine, stays
@@ -198,12 +205,12 @@ class Membership:
         def work(transaction: Transaction) -> None:
             (current,) = transaction.look_up(user.key)
             if current is not None and current.status == "active":
-                event = self._records.event(user.id, "renamed", session.id)
+                event = self._records.event(user.id, "renamed", session)
                 transaction.write(Update(replace(current, name=name)), Insert(event))
 
         self._store.transact(work)
 
-    def make_recovery(self, user_id: str, secret: str) -> datetime | None:
+    def make_recovery(self, user_id: str, secret: str, *, by: str | None = None) -> datetime | None:
         """Let whoever holds this secret add one identity to a user, within 15 minutes.
 
         Gives when that ends; None for no such active user. The user's history shows it. Raises StoreError.
@@ -214,9 +221,8 @@ class Membership:
             if user is None or user.status != "active":
                 return None
             pending = make_recovery(secret, user, self._records.now())
-            transaction.write(
-                Insert(pending), Insert(self._records.event(user_id, "recovery-link-made", None)), Update(user)
-            )
+            event = self._records.event(user_id, "recovery-link-made", None, by=by)
+            transaction.write(Insert(pending), Insert(event), Update(user))
             return pending.expires
 
         return self._store.transact(work)
@@ -232,13 +238,14 @@ class Membership:
         (user,) = self._store.look_up(User.key_of(pending.user_id or "-"))
         return user if user and user.status == "active" and user.epoch == pending.epoch else None
 
-    def delete(self, user: User, session: Session | None = None) -> bool:
+    def delete(self, user: User, session: Session | None = None, *, seconds: float = 1.0) -> bool:
         """Remove the user and all that is held about them; every session ends. False if they were gone already.
 
         One transaction, with what the newest events lead to in it. What they leave, and what came beside them, follows
-        in batches: nobody can ask for it any more, for the user is gone. Raises StoreError.
+        in batches, for so many seconds here and then by the tick (`portal.remains`): nobody can ask for it any more,
+        for the user is gone. Raises StoreError where they may be there still.
         """
-        newest = list(islice(self._events(user.id), AT_ONCE))
+        newest = self._store.list_under(Event, user.id, limit=AT_ONCE)
 
         def work(transaction: Transaction) -> bool:
             (current,) = transaction.look_up(user.key)
@@ -251,20 +258,21 @@ class Membership:
                 *(Delete(OAuth.key_of(oauth_id)) for oauth_id in current.oauths),
                 *_with_sessions(newest, session),
                 Delete(current.key),
+                Insert(make_mark(user.id, self._records.now())),
             )
             return True
 
         deleted = self._store.transact(work)
-        while left := list(islice(self._events(user.id), AT_ONCE)):
-            self._store.commit(*_with_sessions(left))
+        with suppress(StoreError):  # the account is gone, and that is what there is to say
+            clear(self._store, user.id, seconds=seconds)
         return deleted
 
-    def export(self, user: User, session: Session) -> dict[str, Any]:
+    def export(self, user: User, session: Session | None) -> dict[str, Any]:
         """All that is held about a user; of tokens only that there is one, and until when. Raises StoreError."""
         keys = [key for oauth_id in user.oauths for key in (OAuth.key_of(oauth_id), Token.key_of(oauth_id))]
         found = self._store.list_at(keys)
         tokens = {record.oauth_id: record for record in found if isinstance(record, Token)}
-        events = list(self._events(user.id))
+        events = list(self._history.walk(user.id))
         return {
             "account": {key: value for key, value in asdict(user).items() if key not in {"oauths", "epoch"}},
             "identities": [
@@ -272,12 +280,11 @@ class Membership:
             ],
             "sessions": [
                 {key: value for key, value in asdict(each).items() if key in _TOLD_OF_A_SESSION}
-                | {"this one": each.id == session.id}
-                for each in self._sessions(events)
+                | {"this one": session is not None and each.id == session.id}
+                for each in self._sessions(user, events)
             ],
             "history": [
-                {key: value for key, value in asdict(event).items() if key in {"what", "when", "entry"}}
-                for event in events
+                {key: value for key, value in asdict(event).items() if key in _TOLD_OF_AN_EVENT} for event in events
             ],
         }
 
@@ -302,21 +309,13 @@ class Membership:
         emails = transaction.list_at([Email.key_of(key) for key in sorted(keys)])
         return [email for email in emails if email.oauth_id in oauth_ids]
 
-    def _sessions(self, events: Sequence[Event]) -> Iterator[Session]:
-        """The sessions that a history names and that are still kept. Each session began with an Event."""
-        ids = list(dict.fromkeys(event.session_id for event in events if event.session_id))
+    def _sessions(self, user: User, events: Sequence[Event]) -> Iterator[Session]:
+        """A user's sessions that are still kept: those that the history names, and those whose beginning it has
+        forgotten. (On Datastore some of the former were written before there was an index.)"""
+        listed = [session.id for session in self._store.list_of(Session, user.id, limit=1_000)]
+        ids = list(dict.fromkeys([*(event.session_id for event in events if event.session_id), *listed]))
         for start in range(0, len(ids), AT_ONCE):
             yield from self._store.list_at([Session.key_of(each) for each in ids[start : start + AT_ONCE]])
-
-    def _events(self, user_id: str) -> Iterator[Event]:
-        """A user's history, newest first, a page at a time."""
-        after = Event.key_of(user_id, "0")  # before every id there is; no part of a key may be empty
-        while page := self._store.scan(Event, after=after, limit=100):
-            mine = [event for event in page if event.user_id == user_id]
-            yield from mine
-            if len(mine) < len(page):
-                return
-            after = page[-1].key
 
 
 def _is_for(pending: Pending | None, user: User | None) -> bool:
@@ -332,7 +331,7 @@ def _proved_by(email: Email | None, user: User | None) -> bool:
 
 
 def _with_sessions(events: Sequence[Event], session: Session | None = None) -> list[Mutation]:
-    """Remove events, and every session that they name: there is no other way from a user to the sessions."""
+    """Remove events, and every session that they name."""
     ids = {event.session_id for event in events if event.session_id} | ({session.id} if session else set())
     return [*(Delete(event.key) for event in events), *(Delete(Session.key_of(each)) for each in sorted(ids))]
 

@@ -33,6 +33,8 @@ class User:
     status: Literal["active", "suspended"]
     epoch: int
     oauths: tuple[str, ...]  # the keys of the user's OAuths, oldest first
+    admin: bool = False  # promoted on the command line; those that the configuration lists are not marked (T95)
+    suspended_for: str | None = None  # the admin's reason, while suspended
 
     @staticmethod
     def key_of(user_id: str) -> Key[User]:
@@ -152,6 +154,9 @@ class Event:
     session_id: str | None
     oauth_id: str | None
     entry: str | None
+    device: str | None = None  # browser and system in words; not all that the browser said, for this is kept longer
+    by: str | None = None  # who did it, where it was not the person: "command line: root"
+    note: str | None = None  # why, in one line: of a refusal its code, else the admin's words; the person may read it
 
     @staticmethod
     def key_of(user_id: str, event_id: str) -> Key[Event]:
@@ -172,7 +177,7 @@ class Pending:
     KIND: ClassVar = "Pending"
 
     id: str
-    purpose: str  # "sign-up", "link", "recover", or "replaced" for what is left of a session that got a new secret
+    purpose: str  # "invite", "sign-up", "link", "recover"; or "replaced": left of a session that got a new secret
     user_id: str | None  # whom it will belong to, where that is settled
     epoch: int | None  # that user's epoch when it was made
     sealed: bytes | None  # the identity with its token, bound to this record

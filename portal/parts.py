@@ -9,6 +9,7 @@ from typing import Any, cast
 from flask import current_app
 
 from portal.accounts import Accounts
+from portal.admins import Admins
 from portal.avatar_ids import AvatarIds
 from portal.backchannel import BackChannel
 from portal.config import Config
@@ -18,6 +19,7 @@ from portal.readiness import Readiness
 from portal.sessions import Sessions
 from portal.storage import Store
 from portal.user import CurrentUser
+from portal.ways import Ways
 from providers.base import Provider
 
 
@@ -27,8 +29,10 @@ class Parts:
 
     config: Config
     providers: Mapping[str, Provider]  # those that are on, in the order of their buttons
+    ways: Ways  # what the configuration says of each
     store: Store
     accounts: Accounts
+    admins: Admins
     sessions: Sessions
     flows: Flows
     backchannel: BackChannel

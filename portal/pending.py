@@ -15,6 +15,7 @@ from providers.base import EmailTrust, Identity
 LIFETIME = timedelta(minutes=10)
 HANDOVER = timedelta(minutes=1)  # longer than any answer is on its way
 RECOVERY_LIFETIME = timedelta(minutes=15)
+INVITATION_LIFETIME = timedelta(days=7)
 
 
 def pending_id(secret: str) -> str:
@@ -55,6 +56,11 @@ def make_replaced(session_id: str, now: datetime) -> Pending:
     """What is left of a session that goes on under a new secret: a request of another tab that comes with the old one
     is nobody's, but it must not take the cookie back, which is the new one by the time the browser obeys."""
     return Pending(id=session_id, purpose="replaced", user_id=None, epoch=None, sealed=None, expires=now + HANDOVER)
+
+
+def make_invitation(secret: str, expires: datetime) -> Pending:
+    """The record behind an invitation: whoever holds it may make one account."""
+    return Pending(id=pending_id(secret), purpose="invite", user_id=None, epoch=None, sealed=None, expires=expires)
 
 
 def open_pending(pending: Pending | None, purpose: str, *, cipher: TokenCipher, now: datetime) -> Arrival | None:

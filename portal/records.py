@@ -13,7 +13,31 @@ from portal.addresses import normalise_address
 from portal.crypto import TokenCipher, digest
 from portal.lifetimes import Lifetimes
 from portal.models import Email, Event, OAuth, Session, Token, User
+from portal.user_agent import describe
 from providers.base import EmailTrust, Identity
+
+# All that an Event may be of; templates/portal/_events.html has the words for people.
+WHATS = frozenset(
+    {
+        "signed-up",
+        "signed-in",
+        "signed-out",
+        "session-ended",
+        "signed-out-elsewhere",
+        "signed-out-everywhere",
+        "linked",
+        "unlinked",
+        "renamed",
+        "recovery-link-made",
+        "refused",
+        "suspended",
+        "restored",
+        "signed-out-by-admin",
+        "promoted",
+        "demoted",
+        "exported",
+    }
+)
 
 _KEPT_OF_A_TOKEN = ("access_token", "refresh_token", "id_token", "token_type")
 
@@ -31,7 +55,7 @@ class Arrival:
     @property
     def oauth_id(self) -> str:
         """The key of the OAuth that this identity has, or would have."""
-        return digest("OAuth", self.identity.issuer, self.identity.subject)
+        return oauth_id(self.identity.issuer, self.identity.subject)
 
     @property
     def is_authoritative(self) -> bool:
@@ -142,19 +166,39 @@ class Records:
             used=self.now(),
         )
 
-    def event(self, user_id: str, what: str, session_id: str | None, oauth: OAuth | Arrival | None = None) -> Event:
-        """Something that happened now, in a session (None: on the command line), with an identity."""
+    def event(
+        self,
+        user_id: str,
+        what: str,
+        session: Session | str | None,
+        oauth: OAuth | Arrival | None = None,
+        *,
+        device: str | None = None,
+        by: str | None = None,
+        note: str | None = None,
+    ) -> Event:
+        """Something that happened now, in a session (or the one of this id; None: in none), with an identity. `device`
+        is what the browser called itself, where there is no session to tell."""
         now = self.now()
-        oauth_id = oauth.oauth_id if isinstance(oauth, Arrival) else oauth.id if oauth else None
+        key = oauth.oauth_id if isinstance(oauth, Arrival) else oauth.id if oauth else None
+        said = session.device if isinstance(session, Session) else device
         return Event(
             user_id=user_id,
             id=_newest_first(now),
             what=what,
             when=now,
-            session_id=session_id,
-            oauth_id=oauth_id,
+            session_id=session.id if isinstance(session, Session) else session,
+            oauth_id=key,
             entry=oauth.entry if oauth else None,
+            device=describe(said) if said else None,
+            by=by,
+            note=note,
         )
+
+
+def oauth_id(issuer: str, subject: str) -> str:
+    """The key of an identity's OAuth."""
+    return digest("OAuth", issuer, subject)
 
 
 def email_id(address: str | None, *, verified: bool) -> str | None:
@@ -171,7 +215,15 @@ def make_user_id() -> str:
     return secrets.token_urlsafe(16)
 
 
+def event_ids_before(when: datetime) -> str:
+    """What stands, in key order, between the ids of a user's Events from `when` on and those of all before it."""
+    return f"{_falling(when) + 1:014x}"
+
+
 def _newest_first(when: datetime) -> str:
     """An Event's id: falls as time rises, so that key order is newest first without an index on time."""
-    microseconds = int(when.timestamp() * 1_000_000)
-    return f"{2**53 - microseconds:014x}{secrets.token_hex(3)}"
+    return f"{_falling(when):014x}{secrets.token_hex(3)}"
+
+
+def _falling(when: datetime) -> int:
+    return 2**53 - int(when.timestamp() * 1_000_000)

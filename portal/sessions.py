@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import re
 import secrets
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from operator import attrgetter
 
 from flask import Request, after_this_request, g
 from werkzeug import Response
@@ -16,14 +18,15 @@ from portal.accounts import Accounts, Browser
 from portal.avatar_ids import AvatarIds
 from portal.crypto import digest
 from portal.domain_pass import DomainPass
-from portal.models import Session
-from portal.pending import LIFETIME
+from portal.models import Session, User
+from portal.pending import INVITATION_LIFETIME, LIFETIME
 from portal.user import CurrentUser
 
 _NAME = "portal_session"
 _DOMAIN_NAME = "__Secure-portal_session"  # `__Host-` forbids a domain (RFC 6265bis, 4.1.3.2)
 _LAST_USED = "portal_last"
 _WAITING = "portal_waiting"
+_INVITED = "portal_invited"
 _ASK_NO_MORE = "portal_ask_no_more"
 _COOKIE = re.compile(r"([A-Za-z0-9_-]{22})\.([A-Za-z0-9_-]{43})")
 
@@ -47,14 +50,17 @@ class Sessions:
         prefix: str = "",
         secure: bool = True,
         domain_pass: DomainPass | None = None,
+        is_admin: Callable[[User], bool] = attrgetter("admin"),
     ) -> None:
         """`domain_pass` where `cookie_domain` is set: a second session cookie, for that domain and for `/auth`."""
         self._accounts = accounts
         self._domain_pass = domain_pass
         self._avatar_ids = avatar_ids
+        self._is_admin = is_admin
         self._cookie_name = prefix + _NAME
         self._last_used_name = prefix + _LAST_USED
         self._waiting_name = prefix + _WAITING
+        self._invited_name = prefix + _INVITED
         self._secure = secure
 
     def make_ticket(self) -> Ticket:
@@ -83,7 +89,12 @@ class Sessions:
         browser = self.get_browser(request)
         signed_in = self._accounts.get_signed_in(browser) if browser else None
         if signed_in is not None:
-            return CurrentUser(signed_in, self._avatar_ids, self._accounts.list_identities)
+            return CurrentUser(
+                signed_in,
+                self._avatar_ids,
+                self._accounts.list_identities,
+                is_admin=self._is_admin(signed_in.user),
+            )
         if self._cookie_name in request.cookies and not (browser and self._accounts.was_replaced(browser)):
             after_this_request(self.forget)
         return None
@@ -136,6 +147,19 @@ class Sessions:
     def stop_waiting(self, response: Response) -> None:
         """The answer was given."""
         self._set(response, self._waiting_name, "", max_age=0)
+
+    def keep_invitation(self, response: Response, secret: str) -> None:
+        """Let this browser make an account by an invitation, whichever way it takes; it may have to come back."""
+        self._set(response, self._invited_name, secret, max_age=int(INVITATION_LIFETIME.total_seconds()))
+
+    def get_invitation(self, request: Request) -> str:
+        """The secret of an invitation that was opened here, unproved; "" for none."""
+        return request.cookies.get(self._invited_name, "")[:100]
+
+    def stop_inviting(self, response: Response, request: Request) -> None:
+        """An account was made."""
+        if self._invited_name in request.cookies:
+            self._set(response, self._invited_name, "", max_age=0)
 
     def _set(
         self, response: Response, name: str, value: str, *, max_age: int | None, domain: str | None = None

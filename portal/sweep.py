@@ -18,6 +18,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from portal import remains
 from portal.lifetimes import Lifetimes
 from portal.models import Key, Pending, Session
 from portal.storage import Delete, Store
@@ -55,12 +56,13 @@ def tick(store: Store, now: datetime, lifetimes: Lifetimes | None = None) -> Swe
 def clear_pending(store: Store, now: datetime) -> int:
     """Delete what waited for an answer for too long, at most ROWS of it; how many. Raises StoreError.
 
-    There is never much: whatever waits is used up or over within a quarter of an hour.
+    There is never much: whatever waits is used up or over within a quarter of an hour, but for invitations.
     """
     after: Key[Pending] | None = None
     deleted = 0
     while deleted < ROWS and (page := store.scan(Pending, after=after, limit=PAGE)):
-        over = [Delete(pending.key) for pending in page if now >= pending.expires + GRACE]
+        waited = [pending for pending in page if pending.purpose != remains.PURPOSE]  # a deletion's mark isn't for here
+        over = [Delete(pending.key) for pending in waited if now >= pending.expires + GRACE]
         if over:
             store.commit(*over)
         deleted += len(over)
@@ -85,13 +87,13 @@ def walk(store: Store, now: datetime, lifetimes: Lifetimes | None = None) -> Ite
             more = len(page) == PAGE
             if more:
                 after = page[-1].key
-                yield Swept(seen, deleted, (_place(page[-1].id) - _place(start)) % 1)
+                yield Swept(seen, deleted, (place(page[-1].id) - place(start)) % 1)
     yield Swept(seen, deleted, 1.0)
 
 
-def _place(session_id: str) -> float:
-    """Where an id stands among all that could be, from 0 to 1."""
+def place(key: str) -> float:
+    """Where an id in base64url stands among all that could be, from 0 to 1."""
     place = 0
-    for digit in session_id[:8]:
+    for digit in key[:8]:
         place = place * 64 + _DIGITS.index(digit)
     return place / 64**8

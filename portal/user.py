@@ -42,10 +42,13 @@ class CurrentUser(UserMixin):  # type: ignore[misc]
         signed_in: SignedIn,
         avatar_ids: AvatarIds,
         list_identities: Callable[[User], list[LinkedIdentity]] = lambda _: [],
+        *,
+        is_admin: bool = False,
     ) -> None:
         self._avatar_ids = avatar_ids
         self._list_identities = list_identities
         self.signed_in = signed_in
+        self.is_admin = is_admin  # as the configuration and the store say now; what it allows is the application's
         self.id = signed_in.user.id
         self.name = signed_in.user.name
 
@@ -66,6 +69,7 @@ class Nobody(AnonymousUserMixin):  # type: ignore[misc]
     id = None
     name = None
     avatar = None
+    is_admin = False
     identities: tuple[OwnIdentity, ...] = ()
 
     def __init__(self, *, is_unknown: bool = False) -> None:

@@ -7,7 +7,7 @@ from typing import Final, Literal, TypeAlias
 
 MAX_DETAIL: Final = 200  # characters
 
-Call: TypeAlias = Literal["token", "profile", "email", "discovery", "keys"]
+Call: TypeAlias = Literal["token", "profile", "email", "membership", "discovery", "keys", "authorization"]
 
 
 class Fault(StrEnum):
@@ -23,7 +23,7 @@ class Fault(StrEnum):
     SUBJECT = "subject"  # no usable subject
     CLOCK = "clock"  # an ID token of the future or the past: the clocks of two machines disagree (T92)
     NOT_RECENT = "not_recent"  # when the person was last asked for a proof is too long ago, or not told (T47)
-    NOT_ALLOWED = "not_allowed"  # an account of no domain that is let in
+    NOT_ALLOWED = "not_allowed"  # an account of no domain or organisation that is let in
 
 
 class UnknownProvider(LookupError):

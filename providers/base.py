@@ -12,18 +12,23 @@ from urllib.parse import urlsplit
 
 import requests
 
+from providers._answers import Answer, ApiVersion, Console, Registered, page_text, read_authorization
 from providers._calls import as_provider_error, fetch, get_json, in_parallel, read_json
 from providers._documents import claim, claim_address, claim_url, is_safe_url
 from providers._faults import Call, Fault, ProviderError, UnknownProvider
 from providers._secrets import Secret
 
 __all__ = [
+    "Answer",
+    "ApiVersion",
     "Call",
+    "Console",
     "EmailTrust",
     "Fault",
     "Identity",
     "Provider",
     "ProviderError",
+    "Registered",
     "Secret",
     "UnknownProvider",
     "as_provider_error",
@@ -36,10 +41,12 @@ __all__ = [
     "is_safe_url",
     "numeric_subject",
     "origin",
+    "page_text",
     "read_json",
     "text_subject",
 ]
 
+_WHERE: Final = ("authorization_url", "issuer")  # what says whose server it is
 MAX_LIFE: Final = 10**9  # seconds, 31 years; beyond lie the "never expires" of some, which no date can hold
 
 
@@ -82,6 +89,12 @@ class Provider(ABC):
         "unauthorized_client": Fault.CLIENT_REFUSED,
         "redirect_uri_mismatch": Fault.CLIENT_REFUSED,  # not the RFC's, but Google's and GitHub's
     }
+    # Of those that refuse the client, what each refuses; the others don't tell, and it is the id or the secret.
+    TOKEN_REFUSALS: ClassVar[Mapping[str, Registered]] = {
+        "invalid_scope": "scopes",
+        "unauthorized_client": "client_id",
+        "redirect_uri_mismatch": "redirect_uri",
+    }
 
     name: str = ""  # of the entry in the configuration
     title: str  # what people call it
@@ -101,11 +114,18 @@ class Provider(ABC):
     leaves_fragment: bool = False  # whether it redirects back with a fragment, which browsers carry on to our pages
     basic_auth: bool = False  # whether the token endpoint wants id and secret in a header (RFC 6749, section 2.3.1)
     sends_iss: bool = False  # whether a callback without `iss` must be refused (RFC 9207, T13)
+    console: Console = field(default=Console())  # where an application is registered
+    dry_params: Mapping[str, str] = field(default_factory=dict, hash=False)  # has it answer without asking anybody
 
     @property
     def issuer(self) -> str:
         """The namespace of the subjects: two entries of one issuer know the same people by the same subjects."""
         return origin(self.authorization_url)
+
+    @property
+    def lets_in(self) -> tuple[str, ...]:
+        """The domains or organisations whose accounts alone are let in, as people know them; empty for all."""
+        return ()
 
     @property
     def iss(self) -> str | None:
@@ -134,7 +154,9 @@ class Provider(ABC):
             given["scopes"] = tuple(given["scopes"])
         if isinstance(given.get("client_secret"), str):
             given["client_secret"] = Secret(given["client_secret"])
-        return replace(self, name=name, **given)
+        elsewhere = any(given.get(key, getattr(self, key, None)) != getattr(self, key, None) for key in _WHERE)
+        console = replace(self.console, url="") if elsewhere else self.console  # an Enterprise server has its own
+        return replace(self, name=name, console=console, **given)
 
     def resolve(self, http: requests.Session) -> Provider:  # noqa: ARG002 - what a provider to be discovered needs
         """This provider with its addresses known, discovered first where they have to be. Raises ProviderError."""
@@ -196,6 +218,34 @@ class Provider(ABC):
         fault = self.TOKEN_FAULTS.get(code or "", Fault.MALFORMED if status == 200 else Fault.STATUS)
         shown = code if code and re.fullmatch(r"[a-z_]{1,40}|[0-9/]{1,12}", code) else "no known error code"
         raise ProviderError(fault, "token", f"{status} {shown}", status=status)
+
+    def read_dry_authorization(self, response: requests.Response, redirect_uri: str) -> Answer:
+        """What the answer to an authorization request that nobody follows tells of the registration. Raises
+        ProviderError."""
+        return read_authorization(response, redirect_uri)
+
+    def read_dry_token(self, response: requests.Response) -> Answer:
+        """What the answer to a token request with a code that nobody issued tells of it. Raises ProviderError."""
+        try:
+            self.read_token(response)
+        except ProviderError as error:
+            code = error.detail.partition(" ")[2]
+            if error.fault is Fault.CODE_REFUSED:  # looked at only once the client is believed
+                return Answer(accepts=("client_id", "client_secret"))
+            if error.fault is Fault.CLIENT_REFUSED:
+                refused = self.TOKEN_REFUSALS.get(code)
+                return Answer(refuses=(refused,) if refused else ("client_id", "client_secret"), said=code)
+            raise
+        raise ProviderError(Fault.MALFORMED, "token", "gave a token for a code that it never issued")
+
+    def count_keys(self, http: requests.Session) -> int | None:  # noqa: ARG002 - what a provider with keys needs
+        """How many published keys its ID tokens may be signed with; None where it signs none. Raises ProviderError."""
+        return None
+
+    @property
+    def api_version(self) -> ApiVersion | None:
+        """The version of its API that is in use; None for a provider whose addresses name none."""
+        return None
 
 
 def _checked_token(document: dict[str, Any]) -> dict[str, Any]:

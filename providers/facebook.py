@@ -3,25 +3,47 @@
 from __future__ import annotations
 
 import hmac
+import re
 from collections.abc import Mapping
-from typing import Any, ClassVar
+from datetime import date
+from typing import Any, ClassVar, Final
 
 import requests
 
 from providers.base import (
+    Answer,
+    ApiVersion,
+    Console,
     EmailTrust,
     Fault,
     Identity,
     Provider,
+    Registered,
     claim,
     claim_address,
     claim_url,
     get_json,
     origin,
+    page_text,
     text_subject,
 )
 
 GRAPH_VERSION = "v25.0"  # each lives two years at least; a call without one gets the oldest that the app may use
+
+# When each came out, and until when it is there at the least, where that has been said; as read on 2026-11-21 at
+# developers.facebook.com/docs/graph-api/changelog/versions
+GRAPH_VERSIONS: Final[Mapping[str, tuple[date, date | None]]] = {
+    "v26.0": (date(2026, 7, 29), None),
+    "v25.0": (date(2026, 2, 18), date(2028, 7, 29)),
+    "v24.0": (date(2025, 10, 8), date(2028, 2, 18)),
+    "v23.0": (date(2025, 5, 29), date(2027, 10, 8)),
+    "v22.0": (date(2025, 1, 21), date(2027, 5, 20)),
+    "v21.0": (date(2024, 10, 2), date(2027, 1, 21)),
+    "v20.0": (date(2024, 5, 21), date(2026, 9, 24)),
+    "v19.0": (date(2024, 1, 23), date(2026, 5, 21)),
+    "v18.0": (date(2023, 9, 12), date(2026, 1, 26)),
+    "v17.0": (date(2023, 5, 23), date(2025, 9, 12)),
+}
 
 
 class Facebook(Provider):
@@ -31,6 +53,12 @@ class Facebook(Provider):
         "191": Fault.CLIENT_REFUSED,  # nor is it registered
         "1": Fault.CLIENT_REFUSED,  # the secret is wrong
         "101": Fault.CLIENT_REFUSED,  # the app is unknown
+    }
+    TOKEN_REFUSALS: ClassVar[Mapping[str, Registered]] = {
+        "100/36008": "redirect_uri",
+        "191": "redirect_uri",
+        "1": "client_secret",
+        "101": "client_id",
     }
 
     @property
@@ -73,6 +101,24 @@ class Facebook(Provider):
             avatar=None if picture.get("is_silhouette") is True else claim_url(picture, "url"),
         )
 
+    def read_dry_authorization(self, response: requests.Response, redirect_uri: str) -> Answer:
+        location = response.headers.get("Location", "")
+        told = location + page_text(response)
+        if re.search(r"INVALID_APP_ID|Invalid App ID", told):
+            return Answer(refuses=("client_id",))
+        if re.search(r"error_code=191\b|URL Blocked|isn.{1,6}t included in the app", told):
+            return Answer(refuses=("redirect_uri",), accepts=("client_id",))
+        if response.is_redirect and "/login" in location.partition("?")[0]:
+            return Answer(accepts=("client_id",))  # the redirect URI may be looked at only once somebody has signed in
+        return super().read_dry_authorization(response, redirect_uri)
+
+    @property
+    def api_version(self) -> ApiVersion:
+        found = re.search(r"/(v\d+\.\d+)(?=/|$)", self.api_url)
+        name = found[1] if found else ""
+        released, ends = GRAPH_VERSIONS.get(name, (None, None))
+        return ApiVersion(name=name, released=released, ends=ends, newest=next(iter(GRAPH_VERSIONS)))
+
 
 provider = Facebook(
     title="Facebook",
@@ -85,4 +131,13 @@ provider = Facebook(
     avatar_hosts=("fbcdn.net", "fbsbx.com", "graph.facebook.com"),
     vouches=False,
     leaves_fragment=True,  # `#_=_`, since 2011
+    console=Console(
+        url="https://developers.facebook.com/apps",
+        path="your app, App settings, Basic; and the use case's Facebook Login settings",
+        client_id="App ID",
+        client_secret="App secret",  # noqa: S106 - a label
+        redirect_uri="Valid OAuth Redirect URIs",
+        scopes="Permissions",
+        hint="http://localhost works without being registered while the app is in development.",
+    ),
 )

@@ -44,6 +44,8 @@ class OpenIDProvider(Provider):
     scopes: tuple[str, ...] = ("openid", "email", "profile")
     another_account: Mapping[str, str] = field(default_factory=lambda: SELECT_ACCOUNT, hash=False)
     reauthentication: Mapping[str, str] = field(default_factory=lambda: SELECT_ACCOUNT, hash=False)
+    # Asked not to ask anybody, an issuer sends an error back, and so says that it knows where to (OIDC Core, 3.1.2.1).
+    dry_params: Mapping[str, str] = field(default_factory=lambda: {"prompt": "none"}, hash=False)
     issuer: str = ""
     userinfo_url: str = ""
     jwks_url: str = ""
@@ -120,6 +122,9 @@ class OpenIDProvider(Provider):
 
     def check_allowed(self, claims: Mapping[str, Any]) -> None:
         """Raises ProviderError where the configuration lets in only some of the issuer's people, and not this one."""
+
+    def count_keys(self, http: requests.Session) -> int | None:
+        return len(key_sets.load(http, self.jwks_url)) if self.jwks_url else None
 
     def email_trust(self, claims: Mapping[str, Any], email: str) -> EmailTrust:
         """Who vouches for the address in these claims."""

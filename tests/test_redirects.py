@@ -24,6 +24,7 @@ REDIRECTS = {
     },
     "portal.views.auth": {"here.config.origin + url_for()"},
 }
+READERS = ("portal.testing.", "portal.setup.", "providers.")  # of what others answer: they send no response of their own
 LOCATIONS = {"portal.landing": ["headers['Location'] += '#'"]}  # ends the fragment that Facebook leaves
 
 
@@ -129,7 +130,7 @@ def test_a_redirect_by_a_function_of_another_module_would_be_found():
 
 def test_no_location_is_written_by_hand():
     found: dict[str, list[str]] = {}
-    for module in (module for module in OURS if not module.startswith("portal.testing.")):
+    for module in (module for module in OURS if not module.startswith(READERS)):
         for node in ast.walk(modules()[module]):
             if isinstance(node, ast.Assign | ast.AugAssign) and re.search(r"(?i)\blocation\b", ast.unparse(node)):
                 found.setdefault(module, []).append(ast.unparse(node))

@@ -10,11 +10,13 @@ from __future__ import annotations
 import os
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, fields
+from datetime import timedelta
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
 
 import providers
+from portal.config.contacts import Contact, read_contact
 from portal.config.forward_auth import protected_origins
 from portal.config.keys import load_or_make_dev_keys
 from portal.config.problems import NOT_SET, ConfigError, Problem
@@ -27,7 +29,7 @@ from portal.config.urls import is_loopback, is_loopback_http
 from portal.config.validation import validate
 from portal.config.values import MAKE_KEY, ClientAddress, Wrong
 from portal.lifetimes import Lifetimes
-from portal.linking import Policy
+from portal.linking import Policy, SignUps, State
 from providers.base import Secret
 
 __all__ = ["ClientAddress", "Config", "ConfigError", "Problem", "ProviderConfig", "Secret", "load_config"]
@@ -49,11 +51,16 @@ class ProviderConfig:
     issuer: str | None = None
     authoritative_for: tuple[str, ...] | None = None
     hosted_domains: tuple[str, ...] | None = None
+    organisations: tuple[str, ...] | None = None
+    state: State = State.ON  # never OFF
+    order: int | None = None  # its place among the buttons; those without one come last
+    allow: frozenset[str] | None = None  # the identities, provider:subject, that alone are let in
     require_verified_email: bool = False  # whether who comes without a verified address is turned away
 
     def settings(self) -> dict[str, Any]:
         """What `providers.load` takes beside the name: all that is chosen."""
-        ours = {"name", "require_verified_email"}  # the provider says what it knows; what that must be is our rule
+        # A provider says what it knows; what that must be, and what it is good for here, is our rule.
+        ours = {"name", "state", "order", "allow", "require_verified_email"}
         values = {each.name: getattr(self, each.name) for each in fields(self) if each.name not in ours}
         return {key: value for key, value in values.items() if value is not None}
 
@@ -71,12 +78,16 @@ class Config:
     home_url: str | None
     same_email: Policy = Policy.ASK  # what a new identity with a known address leads to
     admins: frozenset[str]  # identities, provider:subject
+    sign_up: SignUps = SignUps.OPEN  # who may make an account
+    contact: Contact | None = None  # whom people ask
     providers: Mapping[str, ProviderConfig]  # those that are on, in the order of their buttons
+    off: Mapping[str, str | None] = field(default_factory=dict)  # those that are written down and off; their titles
     instance: Path  # the folder for what the portal makes itself
     app_engine: bool  # whether this is App Engine, which keeps its own headers out of people's requests
     client_address: ClientAddress = ClientAddress.CONNECTION
     log: Literal["json", "text"] = "text"
     sessions: Lifetimes = field(default_factory=Lifetimes)
+    keep_events: timedelta = timedelta(days=400)
     cookie_domain: str | None = None  # without a dot; whose hosts get the session cookie that `/auth` takes
     protected_origins: tuple[str, ...] = ()  # of the pages elsewhere that a sign-in may end on, as browsers write them
     project: str | None = None  # Google's id for it where this runs there; traces are named after it
@@ -152,13 +163,17 @@ def _make_config(settings: Settings, instance: Path, *, app_engine: bool, projec
         home_url=settings.home_url,
         same_email=settings.linking.same_email,
         admins=frozenset(settings.admins),
-        providers=MappingProxyType({name: entry for name, entry in entries.items() if entry}),
+        sign_up=settings.sign_up,
+        contact=read_contact(settings.contact) if settings.contact else None,
+        providers=MappingProxyType({name: entry for name, entry in _in_order(entries) if entry}),
+        off=MappingProxyType({name: settings.providers[name].title for name, entry in entries.items() if not entry}),
         instance=instance,
         app_engine=app_engine,
         client_address=settings.client_address
         or (ClientAddress.APP_ENGINE if app_engine else ClientAddress.CONNECTION),
         log=settings.log or ("text" if is_development(settings.base_url) else "json"),
         sessions=lifetimes_of(settings.sessions),
+        keep_events=settings.events.keep,
         cookie_domain=settings.cookie_domain,
         protected_origins=protected_origins(settings),
         project=project,
@@ -166,11 +181,24 @@ def _make_config(settings: Settings, instance: Path, *, app_engine: bool, projec
 
 
 def _make_provider(name: str, entry: ProviderSettings) -> ProviderConfig | None:
-    if entry.enabled is False or entry.client_id is None or entry.client_secret is None:
+    if entry.switched is False or entry.client_id is None or entry.client_secret is None:
         return None
     secret = Secret(entry.client_secret.get_secret_value())
-    rest = entry.model_dump(exclude={"enabled", "client_id", "client_secret"})
-    return ProviderConfig(name=name, client_id=entry.client_id, client_secret=secret, **rest)
+    rest = entry.model_dump(exclude={"enabled", "state", "allow", "client_id", "client_secret"})
+    return ProviderConfig(
+        name=name,
+        client_id=entry.client_id,
+        client_secret=secret,
+        state=entry.state or State.ON,
+        allow=None if entry.allow is None else frozenset(entry.allow),
+        **rest,
+    )
+
+
+def _in_order(entries: Mapping[str, ProviderConfig | None]) -> list[tuple[str, ProviderConfig | None]]:
+    """Those with a place of their own by it, then the others as they were."""
+    last = len(entries) + 1_000
+    return sorted(entries.items(), key=lambda item: (item[1] and item[1].order) or last)
 
 
 def _development_keys(instance: Path) -> tuple[str, bytes]:

@@ -13,6 +13,7 @@ from portal.config.tomlfile import Name
 from portal.config.urls import is_loopback_http
 from portal.config.values import MAKE_KEY, PROVIDER_NAME, ClientAddress, spell
 from portal.lifetimes import Lifetimes
+from portal.linking import State
 
 _CREDENTIALS = {
     "client_id": "the client id from the provider's console",
@@ -134,13 +135,27 @@ def _check_provider(
         write = f"{' or '.join(nearest or known)}; or an issuer, for any OpenID Connect provider"
         yield Problem(dotted(table), source, "is no provider there is, and has no issuer", write)
     yield from _check_credentials(table, entry, written)
+    yield from _check_state(table, entry, written)
+    for identity in entry.allow or ():
+        if identity.partition(":")[0] != name:  # it would never fit, and let nobody in
+            wrong = f"lists {identity!a}, which is no identity of {name}"
+            yield Problem(dotted((*table, "allow")), written[*table, "allow"].source, wrong, f"{name}:583231")
+
+
+def _check_state(table: Name, entry: ProviderSettings, written: Mapping[Name, Written]) -> Iterator[Problem]:
+    """Two switches that say two things: whichever were obeyed, somebody would be surprised."""
+    if entry.state is None or entry.enabled is None or entry.enabled is (entry.state is not State.OFF):
+        return
+    said = f"is {entry.state.value} while enabled is {str(entry.enabled).lower()} ({written[*table, 'enabled'].source})"
+    yield Problem(dotted((*table, "state")), written[*table, "state"].source, said, "one of the two, and no more")
 
 
 def _check_credentials(table: Name, entry: ProviderSettings, written: Mapping[Name, Written]) -> Iterator[Problem]:
     there = {key: found for key in _CREDENTIALS if (found := written.get((*table, key)))}
-    if entry.enabled is False or not (there or entry.enabled):
+    if entry.switched is False or not (there or entry.switched):
         return
-    reason = " and ".join(f"{key} is set ({found.source})" for key, found in there.items()) or "enabled is true"
+    switch = "enabled is true" if entry.enabled else f"state is {entry.state.value}" if entry.state else ""
+    reason = " and ".join(f"{key} is set ({found.source})" for key, found in there.items()) or switch
     for key, what in _CREDENTIALS.items():
         if key not in there:
             yield Problem(dotted((*table, key)), NOT_SET, f"is missing while {reason}", f"{what}, or enabled = false")
@@ -158,7 +173,7 @@ def _check_production(
             yield Problem(variable, f"environment variable {variable}", "is set in production", f"unset {variable}")
     for name, entry in entries.items():
         for key in ADDRESSES:
-            if entry.enabled is not False and is_loopback_http(getattr(entry, key) or ""):
+            if entry.switched is not False and is_loopback_http(getattr(entry, key) or ""):
                 at = ("providers", name, key)
                 write = "an https:// address, or enabled = false"
                 yield Problem(dotted(at), written[at].source, "is plain http in production", write)

@@ -7,14 +7,15 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, SecretBytes, SecretStr
 
-from portal.config import urls, values
-from portal.linking import Policy
+from portal.config import contacts, urls, values
+from portal.linking import Policy, SignUps, State
 
 Text: TypeAlias = Annotated[str, BeforeValidator(values.text)]
 Flag: TypeAlias = Annotated[bool, BeforeValidator(values.flag)]
 Endpoint: TypeAlias = Annotated[str, BeforeValidator(urls.endpoint)]
 Admin: TypeAlias = Annotated[str, BeforeValidator(values.admin)]
 Domain: TypeAlias = Annotated[str, BeforeValidator(values.domain)]
+Organisation: TypeAlias = Annotated[str, BeforeValidator(values.organisation)]
 Scope: TypeAlias = Annotated[str, BeforeValidator(values.scope)]
 ProtectedHost: TypeAlias = Annotated[str, BeforeValidator(values.protected_host)]
 SecretKey: TypeAlias = Annotated[SecretStr, BeforeValidator(values.secret_key)]
@@ -40,6 +41,8 @@ class ProviderSettings(Table):
     """One `[providers.X]` as written; None where nothing is."""
 
     enabled: Flag | None = None
+    state: Annotated[State, BeforeValidator(values.state)] | None = None
+    order: Annotated[int, BeforeValidator(values.order)] | None = None
     client_id: Annotated[str, BeforeValidator(values.credential)] | None = None
     client_secret: Annotated[SecretStr, BeforeValidator(values.credential)] | None = None
     title: Text | None = None
@@ -51,7 +54,16 @@ class ProviderSettings(Table):
     issuer: Annotated[str, BeforeValidator(urls.issuer)] | None = None
     authoritative_for: Annotated[tuple[Domain, ...], BeforeValidator(values.domains)] | None = None
     hosted_domains: Annotated[tuple[Domain, ...], BeforeValidator(values.domains)] | None = None
+    organisations: Annotated[tuple[Organisation, ...], BeforeValidator(values.organisations)] | None = None
+    allow: Annotated[tuple[Admin, ...], BeforeValidator(values.people)] | None = None
     require_verified_email: Flag = False
+
+    @property
+    def switched(self) -> bool | None:
+        """Whether it is switched on or off; None where nobody says, and its credentials decide."""
+        if self.enabled is False or self.state is State.OFF:
+            return False
+        return True if self.enabled or self.state else None
 
 
 class LinkingSettings(Table):
@@ -76,6 +88,12 @@ class SessionSettings(Table):
     fresh: Annotated[timedelta, BeforeValidator(values.fresh)] | None = None
 
 
+class EventSettings(Table):
+    """`[events]`: what is kept of what happened."""
+
+    keep: Annotated[timedelta, BeforeValidator(values.keep)] = timedelta(days=400)
+
+
 class Settings(Table):
     """The whole configuration as written, with what holds where nothing is."""
 
@@ -87,9 +105,19 @@ class Settings(Table):
     log: Annotated[Literal["json", "text"] | None, BeforeValidator(values.log)] = None
     title: Text = "Portal"
     home_url: Annotated[str, BeforeValidator(urls.home_url)] | None = None
+    contact: Annotated[str, BeforeValidator(contacts.contact)] | None = None
+    sign_up: Annotated[SignUps, BeforeValidator(values.sign_up)] = SignUps.OPEN
     admins: Annotated[tuple[Admin, ...], BeforeValidator(values.list_cut_at(","))] = ()
     cookie_domain: Annotated[str, BeforeValidator(values.cookie_domain)] | None = None
     forward_auth: ForwardAuthSettings = ForwardAuthSettings()
     linking: LinkingSettings = LinkingSettings()
     sessions: SessionSettings = SessionSettings()
+    events: EventSettings = EventSettings()
     providers: dict[ProviderName, ProviderSettings] = {}
+
+
+TABLES: dict[str, type[BaseModel]] = {  # of which there is one each; those of `providers` have names of their own
+    name: field.annotation
+    for name, field in Settings.model_fields.items()
+    if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)
+}

@@ -12,15 +12,7 @@ from typing import Any, TypeAlias
 
 from portal.config.given import GIVEN, GIVEN_EXAMPLE, NotSettings, read_given
 from portal.config.problems import ConfigError, Problem, dotted
-from portal.config.settings import (
-    SECRETS,
-    ForwardAuthSettings,
-    LinkingSettings,
-    ProviderSettings,
-    SessionSettings,
-    Settings,
-    keys_of,
-)
+from portal.config.settings import SECRETS, TABLES, ProviderSettings, Settings, keys_of
 from portal.config.tomlfile import Name, Unreadable, read_toml
 from portal.config.values import PROVIDER_NAME
 
@@ -32,7 +24,6 @@ _FLASK_DANCE: dict[str, Name] = {
     for key in ("client_id", "client_secret", "client_secret_file")
 }
 _EXAMPLE = 'lines such as: base_url = "https://portal.example.com"'
-_TABLES = {"forward_auth", "linking", "sessions", "providers"}
 _LARGEST_SECRET = 16 * 1024  # bytes; where there are more, another file was meant
 
 
@@ -42,6 +33,7 @@ class Written:
 
     value: Any = field(repr=False)
     source: str
+    file: Path | None = None  # where a secret lies that is read from a file of its own
 
 
 Found: TypeAlias = dict[Name, Written]
@@ -103,14 +95,10 @@ def _portal(environ: Mapping[str, str], entries: Iterable[str]) -> Found:
     for key, value in environ.items():
         if key.startswith("PORTAL_") and value.strip():
             match key.removeprefix("PORTAL_").lower().split("__"):
-                case [name] if name in keys_of(Settings) and name not in _TABLES:
+                case [name] if name in keys_of(Settings) and name not in {*TABLES, "providers"}:
                     found[name,] = _variable(key, environ)
-                case ["forward_auth", name] if name in keys_of(ForwardAuthSettings):
-                    found["forward_auth", name] = _variable(key, environ)
-                case ["linking", name] if name in keys_of(LinkingSettings):
-                    found["linking", name] = _variable(key, environ)
-                case ["sessions", name] if name in keys_of(SessionSettings):
-                    found["sessions", name] = _variable(key, environ)
+                case [table, name] if table in TABLES and name in keys_of(TABLES[table]):
+                    found[table, name] = _variable(key, environ)
                 case ["providers", entry, name] if PROVIDER_NAME.fullmatch(entry) and name in keys_of(ProviderSettings):
                     found["providers", spelled.get(entry, entry), name] = _variable(key, environ)
     return found
@@ -128,7 +116,8 @@ def _with_paths(found: Found, folder: Path, problems: list[Problem]) -> Found:
         if key in SECRETS and key != name[-1]:
             name = (*name[:-1], key)
             if isinstance(setting.value, str):
-                setting = replace(setting, value=folder / setting.value.strip())
+                path = folder / setting.value.strip()
+                setting = replace(setting, value=path, file=path)
         if name in plain:  # which of the two is in force? After a rotation the answer would be a surprise
             source = f"{plain[name].source} and {setting.source}"
             problems.append(Problem(dotted(name), source, "is set twice, as a value and as a file", "one of the two"))

@@ -6,18 +6,11 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from portal.config.problems import Problem, dotted
-from portal.config.settings import (
-    ForwardAuthSettings,
-    LinkingSettings,
-    ProviderSettings,
-    SessionSettings,
-    Settings,
-    keys_of,
-)
+from portal.config.settings import TABLES, ProviderSettings, Settings, keys_of
 from portal.config.sources import Written
 from portal.config.tomlfile import Name
 from portal.config.values import Wrong
@@ -73,11 +66,5 @@ def _position(detail: ErrorDetails, value: object) -> str:
 
 
 def _nearest(name: Name) -> str:
-    tables: dict[str, type[BaseModel]] = {
-        "forward_auth": ForwardAuthSettings,
-        "linking": LinkingSettings,
-        "sessions": SessionSettings,
-        "providers": ProviderSettings,
-    }
-    known = keys_of(Settings if len(name) == 1 else tables[name[0]])
+    known = keys_of(Settings if len(name) == 1 else TABLES.get(name[0], ProviderSettings))
     return next(iter(get_close_matches(name[-1], known, n=1)), f"one of {', '.join(known)}")

@@ -10,12 +10,15 @@ from enum import Enum
 
 import idna
 
-from portal.linking import Policy
+from portal.linking import Policy, SignUps, State
 
 MAKE_KEY = 'the output of: python -c "import secrets; print(secrets.token_urlsafe(32))"'
+MOST_ORGANISATIONS = 5
+LONGEST_TEXT = 4096  # characters
 PROVIDER_NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 
 _IDENTITY = re.compile(rf"{PROVIDER_NAME.pattern}:[^\s@]+")
+_ORGANISATION = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,38}")
 _SCOPE = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]+")  # RFC 6749 §3.3
 _TOKEN_KEY = re.compile(r"[A-Za-z0-9_-]{43}=?")
 _PLACEHOLDER = re.compile(
@@ -38,6 +41,7 @@ _SHARED = re.compile(
 _DURATION = re.compile(r"(?:\d{1,9}\s*[wdhms]\s*)+")
 _UNITS = {"w": timedelta(weeks=1), "d": timedelta(days=1), "h": timedelta(hours=1), "m": timedelta(minutes=1)}
 _UNITS["s"] = timedelta(seconds=1)
+SHORTEST_KEPT, LONGEST_KEPT, _ENDLESS = timedelta(days=1), timedelta(days=3_650), timedelta(days=36_500)
 SHORTEST, LONGEST = timedelta(minutes=1), timedelta(days=400)  # browsers keep no cookie for longer (RFC 6265bis)
 _PUBLISHED = {"192b9bdd22ab9ed4d12e236c78afcb9a393ec15f71bbf5dc987d54727823bcbf"}  # the key in Flask's documentation
 _FEWEST_DIFFERENT = 6  # fewer among 32 random hexadecimal digits: one key in three million million
@@ -67,6 +71,8 @@ def text(value: object) -> str:
         raise Wrong("is not a text", 'the same in quotes: "..."')
     if not value.strip():
         raise Wrong("is empty", "a text, or leave it out")
+    if len(value) > LONGEST_TEXT:
+        raise Wrong(f"has {len(value)} characters, and {LONGEST_TEXT} are the most", "something shorter")
     if not value.strip().isprintable():
         raise Wrong("has a line break or another invisible character in it", "the same on one line, without it")
     return value.strip()
@@ -167,6 +173,31 @@ def domains(value: object) -> list[object]:
     return found
 
 
+def people(value: object) -> list[object]:
+    """Several identities. None at all would let everybody in, or nobody."""
+    found = list_cut_at(",")(value)
+    if not found:
+        raise Wrong("lists nobody", '["github:583231"], or leave it out')
+    return found
+
+
+def organisations(value: object) -> list[object]:
+    """Several organisations; a few, for each is asked about at every sign-in until one says yes."""
+    found = list_cut_at(r"[\s,]+")(value)
+    if not 1 <= len(found) <= MOST_ORGANISATIONS:
+        wrong = f"lists {len(found)} organisations, and {MOST_ORGANISATIONS} are the most" if found else "lists none"
+        raise Wrong(wrong, '["acme"], or leave it out')
+    return found
+
+
+def organisation(value: object) -> str:
+    """An organisation's name in its address."""
+    given = text(value)
+    if not _ORGANISATION.fullmatch(given):
+        raise Wrong(f"lists {given!a}, which is no organisation's name", '["acme"], as in github.com/acme')
+    return given.lower()  # names are compared so there
+
+
 def domain(value: object) -> str:
     """A mail domain, small and in ASCII, as it is compared."""
     given, example = text(value), '["example.com"]'
@@ -241,6 +272,30 @@ def provider_name(value: object) -> str:
     return value
 
 
+def state(value: object) -> State:
+    """What a provider is good for, by its name."""
+    try:
+        return State(value)
+    except ValueError:
+        raise Wrong("is none of the states there are", " or ".join(f'"{each.value}"' for each in State)) from None
+
+
+def sign_up(value: object) -> SignUps:
+    """Who may make an account, by its name."""
+    try:
+        return SignUps(value)
+    except ValueError:
+        raise Wrong("is none of the ways there are", " or ".join(f'"{each.value}"' for each in SignUps)) from None
+
+
+def order(value: object) -> int:
+    """A place among the buttons."""
+    number = int(value) if isinstance(value, str) and re.fullmatch(r" *[0-9]{1,3} *", value) else value
+    if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= 999:
+        raise Wrong("is no whole number from 1 to 999", "1")
+    return number
+
+
 def policy(value: object) -> Policy:
     """What a known address leads to, by its name."""
     try:
@@ -268,7 +323,16 @@ def log(value: object) -> str:
 
 def duration(value: object) -> timedelta:
     """A length of time with its unit: "14d", "30m", "1h 30m"."""
-    example = '"14d", "12h" or "30m": a number and d, h or m'
+    span = any_span(value, '"14d", "12h" or "30m": a number and d, h or m')
+    if span > LONGEST:
+        raise Wrong(f"is longer than the {LONGEST.days} days that a browser keeps a cookie", '"400d" at most')
+    if span < SHORTEST:
+        raise Wrong("is less than a minute: nobody would get as far as a second page", '"1m" at least')
+    return span
+
+
+def any_span(value: object, example: str) -> timedelta:
+    """A length of time of any length; what nobody lives to see is a hundred years."""
     if isinstance(value, int | float) and not isinstance(value, bool):
         raise Wrong(f"is {value}, without saying of what", example)
     written = text(value).lower()
@@ -276,11 +340,18 @@ def duration(value: object) -> timedelta:
         raise Wrong("is no length of time", example)
     parts = re.findall(r"(\d+)\s*([wdhms])", written)
     days = sum(int(number) * (_UNITS[unit] / timedelta(days=1)) for number, unit in parts)
-    if days > LONGEST / timedelta(days=1):
-        raise Wrong(f"is longer than the {LONGEST.days} days that a browser keeps a cookie", '"400d" at most')
-    span = sum((int(number) * _UNITS[unit] for number, unit in parts), timedelta())
-    if span < SHORTEST:
-        raise Wrong("is less than a minute: nobody would get as far as a second page", '"1m" at least')
+    if days > _ENDLESS / timedelta(days=1):
+        return _ENDLESS
+    return sum((int(number) * _UNITS[unit] for number, unit in parts), timedelta())
+
+
+def keep(value: object) -> timedelta:
+    """How long is kept what happened."""
+    span = any_span(value, '"400d", "52w" or "30d": a number and d or w')
+    if span > LONGEST_KEPT:
+        raise Wrong(f"is longer than the {LONGEST_KEPT.days} days that are the most", f'"{LONGEST_KEPT.days}d" at most')
+    if span < SHORTEST_KEPT:
+        raise Wrong("is less than a day: nobody would find in it what happened yesterday", '"1d" at least')
     return span
 
 

@@ -118,6 +118,11 @@ class Store(Reader, Protocol):
         `user_id` is in an index; on Datastore a record that was last written without one is not found."""
         ...
 
+    def list_under(self, kind: type[A], user_id: str, *, after: Key[A] | None = None, limit: int) -> list[A]:
+        """Up to `limit` records of a kind that are children of a User, in key order, beginning after a key of the same
+        user's, be it there or not, in one round trip. It reads what it gives and nothing before it. For Event alone."""
+        ...
+
     def check(self) -> None:
         """Ask the store for something cheap, for real. Raises StoreError if it can't answer."""
         ...

@@ -28,6 +28,7 @@ from portal.storage.datastore_requests import (
     of_user_request,
     roll_back_request,
     scan_request,
+    under_user_request,
     within,
 )
 
@@ -83,6 +84,11 @@ class DatastoreStore:
 
     def list_of(self, kind: type[A], user_id: str, *, limit: int) -> list[A]:
         return self._list(of_user_request(kind, user_id, self._place), limit)
+
+    def list_under(self, kind: type[A], user_id: str, *, after: Key[A] | None = None, limit: int) -> list[A]:
+        if not can_exist(User.key_of(user_id)):
+            return []
+        return self._list(under_user_request(kind, User.key_of(user_id), after, self._place), limit)
 
     def _list(self, request: Any, limit: int) -> list[Any]:
         records: list[Any] = []

@@ -46,10 +46,7 @@ def scan_request(kind: type[Any], after: Key[Any] | None, place: Place) -> Any:
     """A walk of a kind in key order, which needs no index but the one that every kind has. Without a limit yet."""
     request = _in_key_order(kind, place)
     if after:
-        comparison = request.query.filter.property_filter
-        comparison.property.name = "__key__"
-        comparison.op = types.PropertyFilter.Operator.GREATER_THAN
-        comparison.value.key_value.CopyFrom(key_message(after, place))
+        _by_key(request.query.filter.property_filter, types.PropertyFilter.Operator.GREATER_THAN, after, place)
     return request
 
 
@@ -62,6 +59,24 @@ def of_user_request(kind: type[Any], user_id: str, place: Place) -> Any:
     comparison.op = types.PropertyFilter.Operator.EQUAL
     comparison.value.string_value = user_id
     return request
+
+
+def under_user_request(kind: type[Any], user: Key[Any], after: Key[Any] | None, place: Place) -> Any:
+    """A user's children of a kind, by ancestor and in key order, which every kind's own index serves. Without a limit
+    yet."""
+    request = _in_key_order(kind, place)
+    both = request.query.filter.composite_filter
+    both.op = types.CompositeFilter.Operator.AND
+    _by_key(both.filters.add().property_filter, types.PropertyFilter.Operator.HAS_ANCESTOR, user, place)
+    if after:
+        _by_key(both.filters.add().property_filter, types.PropertyFilter.Operator.GREATER_THAN, after, place)
+    return request
+
+
+def _by_key(comparison: Any, operator: Any, key: Key[Any], place: Place) -> None:
+    comparison.property.name = "__key__"
+    comparison.op = operator
+    comparison.value.key_value.CopyFrom(key_message(key, place))
 
 
 def _in_key_order(kind: type[Any], place: Place) -> Any:

@@ -61,6 +61,12 @@ class SQLStore:
         with self._connections.reading() as connection:
             return [rows.decode(row) for row in fetch(connection, rows.of_user, {"user_id": user_id, "limit": limit})]
 
+    def list_under(self, kind: type[A], user_id: str, *, after: Key[A] | None = None, limit: int) -> list[A]:
+        rows = rows_of(kind)
+        place = {"user_id": user_id, "id": after.path[-1] if after else "", "limit": limit}
+        with self._connections.reading() as connection:
+            return [rows.decode(row) for row in fetch(connection, rows.under_user, place)]
+
     def check(self) -> None:
         with self._connections.reading() as connection:
             fetch(connection, "SELECT count(*) FROM sqlite_master", {})

@@ -125,6 +125,9 @@ class Rows(Generic[R]):
         self.select = _sql(select(table).where(row_key == given_key))
         following = select(table).where(row_key > given_key).order_by(*row_key)
         self.scan = _sql(following.limit(bindparam("limit")).offset(literal_column("0")))
+        if self._key[0] == "user_id":
+            under = select(table).where(table.c.user_id == bindparam("user_id"), table.c.id > bindparam("id"))
+            self.under_user = _sql(under.order_by(*row_key).limit(bindparam("limit")).offset(literal_column("0")))
         if (kind, "user_id") in _INDEXED:
             of_user = select(table).where(table.c.user_id == bindparam("user_id")).order_by(*row_key)
             self.of_user = _sql(of_user.limit(bindparam("limit")).offset(literal_column("0")))

@@ -24,7 +24,9 @@ from portal.views import (
     errors,
     fresh,
     health,
+    history,
     home,
+    invite,
     login,
     mine,
     recover,
@@ -61,6 +63,7 @@ def make_blueprint(providers: Iterable[Provider], *, front_page: str = "/") -> B
     blueprint.add_url_rule("/welcome", "create", welcome.create, methods=["POST"])
     blueprint.add_url_rule("/recover", "recover", recover.recover)
     blueprint.add_url_rule("/recover/<provider>", "start_recover", recover.start_recover, methods=["POST"])
+    blueprint.add_url_rule("/invite", "invite", invite.invite)
     blueprint.add_url_rule("/avatar/<avatar_id>", "avatar", avatar.avatar)
     blueprint.add_url_rule("/account", "account", account.account)
     blueprint.add_url_rule("/account/link/<provider>", "link", account.link, methods=["POST"])
@@ -72,12 +75,16 @@ def make_blueprint(providers: Iterable[Provider], *, front_page: str = "/") -> B
     blueprint.add_url_rule("/account/sessions/end-all", "end_all", devices.end_all, methods=["POST"])
     blueprint.add_url_rule("/account/prove", "prove", fresh.prove)
     blueprint.add_url_rule("/account/prove/<provider>", "start_prove", fresh.start_prove, methods=["POST"])
+    blueprint.add_url_rule("/account/history", "history", history.history)
     blueprint.add_url_rule("/account/name", "rename", mine.rename, methods=["POST"])
     blueprint.add_url_rule("/account/export", "export", mine.export)
     blueprint.add_url_rule("/account/delete", "ask_delete", mine.ask_delete)
     blueprint.add_url_rule("/account/delete", "delete", mine.delete, methods=["POST"])
     for name, (path, view) in FOR_MACHINES.items():
         blueprint.add_url_rule(path, name, view)
+    # After these, a provider that is on has its own; what is left over is off, or nothing.
+    blueprint.add_url_rule("/login/<provider>", "switched_off", login.switched_off, methods=["GET", "POST"])
+    blueprint.add_url_rule("/login/<provider>/authorized", "off_authorized", login.switched_off)
     for provider in providers:
         blueprint.register_blueprint(DanceBlueprint(provider, login=login.button))
     blueprint.url_value_preprocessor(_take_csrf_over)

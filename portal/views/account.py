@@ -35,7 +35,9 @@ def account() -> ResponseReturnValue:
         identities=identities,
         devices=devices,
         more_devices=more_devices,
-        titles={name: provider.title for name, provider in here.providers.items()},
+        titles={each.oauth.entry: here.ways.title(each.oauth.entry) for each in identities},
+        states={each.oauth.entry: here.ways.state(each.oauth.entry).value for each in identities},
+        opening=[each.oauth.id for each in identities if here.ways.opens(each.oauth)],
         choices=list_choices(),
         notice=session.pop(NOTICE, None) if NOTICE in session else None,
     )
@@ -80,7 +82,7 @@ def add() -> ResponseReturnValue:
         signed_in.user,
         signed_in.session,
         new_id=ticket.session_id,
-        provider_on=here.providers.__contains__,
+        stands=here.ways.stands,
     )
     if isinstance(linked, Refuse):
         raise Stop(OUTCOMES[linked.reason], for_account=True)
@@ -102,7 +104,7 @@ def unlink() -> ResponseReturnValue:
         signed_in.session,
         request.form.get("identity", ""),
         new_id=ticket.session_id,
-        usable=here.providers.__contains__,
+        usable=here.ways.opens,
         end_others=bool(request.form.get("others")),
     )
     if isinstance(result, Refuse):
@@ -111,5 +113,4 @@ def unlink() -> ResponseReturnValue:
         raise Stop(outcome)
     user, oauth, stays = result
     tell(identity_unlinked, user_id=user.id, entry=oauth.entry)
-    title = here.providers[oauth.entry].title if oauth.entry in here.providers else oauth.entry
-    return move_on(SignedIn(user, stays or signed_in.session), ticket, ["removed", title])
+    return move_on(SignedIn(user, stays or signed_in.session), ticket, ["removed", here.ways.title(oauth.entry)])

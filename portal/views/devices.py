@@ -52,7 +52,7 @@ def list_devices(signed_in: SignedIn, identities: list[LinkedIdentity]) -> tuple
             Device(
                 id=each.id,
                 name=describe(each.device),
-                provider=here.providers[entry].title if entry in here.providers else entry,
+                provider=here.ways.title(entry),
                 started=each.created,
                 seen=each.seen,
                 seen_in_words=ago(now - each.seen),

@@ -94,12 +94,14 @@ def show_stop(stop: Stop) -> Response:
     proves = provider is not None and outcome is Outcome.NOT_RECENT
     signs_in = outcome not in _WITHOUT_BUTTONS and not stop.for_account
     by_link = signs_in and stop.purpose == Purpose.RECOVER.value  # signing in would make the account that isn't wanted
+    choices = list_choices()
+    leads_on = signs_in and (bool(choices) or provider is not None)
     page = show(
         "error",
-        starts_dance=another or proves or (signs_in and not by_link and not stop.back),
+        starts_dance=another or proves or (leads_on and not by_link and not stop.back),
         outcome=outcome.code,
-        provider=provider,
-        choices=list_choices(),
+        provider=provider or (here.ways.off.get(stop.provider or "") if outcome is Outcome.PROVIDER_OFF else None),
+        choices=choices,
         next=stop.next,
         shared=stop.shared,
         back=stop.back,

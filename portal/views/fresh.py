@@ -24,7 +24,7 @@ def prove() -> ResponseReturnValue:
     entries = {oauth.entry for oauth in oauths}
     # One that was added by an entry which is off now, or was renamed, is known to another entry of the same issuer.
     issuers = {oauth.issuer for oauth in oauths if oauth.entry not in here.providers}
-    choices = [c for c in list_choices() if c.name in entries or here.providers[c.name].issuer in issuers]
+    choices = [c for c in list_choices(hidden=True) if c.name in entries or here.providers[c.name].issuer in issuers]
     return show("prove", starts_dance=True, choices=choices, next=next_target(request.args.get("next")))
 
 

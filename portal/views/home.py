@@ -28,4 +28,5 @@ def home() -> ResponseReturnValue:
     notice = session.pop(NOTICE, None) if NOTICE in session else None
     if signed_in:
         return show("home", user=user, choices=[], notice=notice)
-    return show("home", starts_dance=True, user=None, choices=list_choices(), notice=notice)
+    choices = list_choices()
+    return show("home", starts_dance=bool(choices), user=None, choices=choices, notice=notice)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import request, session, url_for
+from flask import abort, request, session, url_for
 from flask.typing import ResponseReturnValue
 
 from portal.current import forget_current, get_current
@@ -23,6 +23,21 @@ def login() -> ResponseReturnValue:
 def button(provider: str) -> ResponseReturnValue:
     """One provider's page: a GET shows its button and starts nothing (T02)."""
     return _choose(provider)
+
+
+def switched_off(provider: str) -> ResponseReturnValue:
+    """A provider that is off: its page, its button on a page that was open, and its callback in flight (T88, T105)."""
+    here = parts()
+    if provider not in here.ways.off:
+        abort(404)
+    flow = here.flows.get(request.cookies, request.args.get("state", "")[:100])
+    raise Stop(
+        Outcome.PROVIDER_OFF,
+        provider=provider,
+        next=flow.next if flow else next_target(request.values.get("next")),
+        for_account=flow is not None and flow.user_id != "",
+        purpose=flow.purpose if flow else "",
+    )
 
 
 def logout() -> ResponseReturnValue:
@@ -48,13 +63,13 @@ def _choose(only: str | None) -> ResponseReturnValue:
         response = go_on(target)
         here.sessions.give_pass(response, user.signed_in.session)
         return response
-    others, shared = only is not None and len(here.providers) > 1, bool(request.args.get("shared"))
+    others, shared = only is not None and list_choices() != list_choices(only), bool(request.args.get("shared"))
     choices = list_choices(only)
     asking = [choice for choice in choices if here.providers[choice.name].another_account]
     another = bool(request.args.get("another")) and bool(asking)  # which account is asked there (T65)
     return show(
         "login",
-        starts_dance=True,
+        starts_dance=bool(choices),
         shared=shared,
         choices=asking if another else choices,
         next=target,

@@ -43,6 +43,8 @@ def show(template: str, *, starts_dance: bool = False, shared: bool = False, **v
     return render_template(
         f"portal/{template}.html",
         title=here.config.title,
+        contact=here.config.contact,
+        sign_up=here.config.sign_up.value,
         front_page=front_page(),
         csrf_token=lambda: make_csrf_token(here.csrf_keys),
         stylesheet=_static("portal.css"),
@@ -54,11 +56,13 @@ def show(template: str, *, starts_dance: bool = False, shared: bool = False, **v
     )
 
 
-def list_choices(only: str | None = None) -> list[Choice]:
-    """The buttons of the providers that are on, in their configured order (they never move), or one of them alone."""
+def list_choices(only: str | None = None, *, hidden: bool = False) -> list[Choice]:
+    """The buttons of the providers that have one, in their configured order (they never move), with the `hidden` ones
+    among them where a person may have them already; or one provider alone, hidden or not."""
     here = parts()
     last = here.sessions.last_used(request)
-    return [Choice(name, p.title, name == last) for name, p in here.providers.items() if only in {None, name}]
+    names = [name for name in here.providers if (hidden or here.ways.is_shown(name) if only is None else name == only)]
+    return [Choice(name, here.providers[name].title, name == last) for name in names]
 
 
 def _static(filename: str) -> str:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from flask import Response, request
 
+from portal import retention
 from portal.logs import log
 from portal.parts import parts
 from portal.sweep import tick
@@ -22,4 +23,6 @@ def run_tick() -> Response:
         return say("not found", 404)
     swept = tick(here.store, datetime.now(UTC), here.config.sessions)
     log.info("tick: %d sessions seen, %d deleted", swept.seen, swept.deleted)
+    forgotten = retention.tick(here.store, datetime.now(UTC), here.config.keep_events)
+    log.info("tick: %d events seen, %d deleted", forgotten.seen, forgotten.deleted)
     return say("ok")

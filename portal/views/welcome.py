@@ -8,7 +8,7 @@ from flask.typing import ResponseReturnValue
 from portal.accounts import Intent, Waiting
 from portal.current import get_current
 from portal.errors import Outcome, Stop
-from portal.landing import go_on, land, make_seat
+from portal.landing import admission, go_on, land, make_seat
 from portal.parts import parts
 from portal.pending import pending_id
 from portal.security import next_target
@@ -46,7 +46,7 @@ def create() -> ResponseReturnValue:
     result = here.accounts.create(
         secret,
         make_seat(ticket, pending_id(secret), shared=bool(request.form.get("shared"))),
-        Intent(provider_on=arrival.entry in here.providers),
+        Intent(standing=here.ways.stands(arrival), **admission(arrival)),
         here.sessions.get_browser(request),
     )
     assert not isinstance(result, Waiting)  # noqa: S101 - who has answered is not asked again

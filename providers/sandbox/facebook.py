@@ -19,10 +19,10 @@ from flask.typing import ResponseReturnValue
 from providers.sandbox import people, pictures
 from providers.sandbox.back import CallFault, bearer, exchange
 from providers.sandbox.clients import Client
-from providers.sandbox.front import authorize
+from providers.sandbox.front import INVALID_CLIENT, WHY, authorize, stop
 from providers.sandbox.grants import CodeFault, Grant, Grants
 from providers.sandbox.shelf import Clock
-from providers.sandbox.standin import StandIn
+from providers.sandbox.standin import StandIn, base
 from providers.sandbox.troubles import Call, Trouble, bad_subject, play
 
 SIXTY_DAYS = 5_183_944  # a little less, as Facebook sends it
@@ -50,6 +50,7 @@ def make_standin(client: Client, *, clock: Clock, pace: float) -> StandIn:
             "error_description": "Permissions error",
             "error_reason": "user_denied",
         },
+        refuse=_refuse,
         pace=pace,
     )
 
@@ -65,6 +66,10 @@ def make_blueprint(standin: StandIn) -> Blueprint:
     @facebook.route("/dialog/oauth", methods=["GET", "POST"])
     def auth() -> ResponseReturnValue:
         return authorize(standin)
+
+    @facebook.get("/oauth/error")
+    def error_page() -> ResponseReturnValue:
+        return stop(standin, WHY[INVALID_CLIENT])
 
     @facebook.route("/oauth/access_token", methods=["GET", "POST"])
     def token() -> ResponseReturnValue:
@@ -92,6 +97,14 @@ def make_blueprint(standin: StandIn) -> Blueprint:
         return {field: known[field] for field in ["id", *asked] if field in known}
 
     return facebook
+
+
+def _refuse(standin: StandIn, error: str) -> ResponseReturnValue:
+    if error == INVALID_CLIENT:
+        here = request.path.partition("/dialog/")[0]
+        code = "PLATFORM__INVALID_APP_ID"
+        return Response(status=302, headers={"Location": f"{base()}{here}/oauth/error?error_code={code}"})
+    return stop(standin, f"URL Blocked. {WHY[error]}")
 
 
 def _proof_fault(client: Client, token: str) -> str | None:

@@ -21,6 +21,11 @@ from providers.sandbox.troubles import WORDS, Trouble
 AGO = 3600  # seconds since people last signed in at the provider, where nobody asks them to do it anew
 MAX_AGE = re.compile(r"[0-9]{1,9}")
 BY_CHOICE = {name: it.words for name, it in MISBEHAVIOURS.items() if it.discovery is None}
+INVALID_CLIENT, REDIRECT_URI_MISMATCH = "invalid_client", "redirect_uri_mismatch"
+WHY = {
+    INVALID_CLIENT: "No application with this client_id is registered here.",
+    REDIRECT_URI_MISMATCH: "This redirect_uri is not registered for the application, character by character.",
+}
 CHALLENGE = re.compile(r"[A-Za-z0-9_-]{43}")  # a SHA-256 in base64url (RFC 7636 §4.2)
 
 
@@ -32,10 +37,10 @@ def authorize(standin: StandIn) -> ResponseReturnValue:
 def _ask(standin: StandIn) -> ResponseReturnValue:
     args = request.args
     if args.getlist("client_id") != [standin.client.client_id]:
-        return _stop(standin, "No application with this client_id is registered here.")
+        return _refuse(standin, INVALID_CLIENT)
     redirect_uris = args.getlist("redirect_uri")
     if len(redirect_uris) != 1 or redirect_uris[0] not in standin.client.redirect_uris:
-        return _stop(standin, "This redirect_uri is not registered for the application, character by character.")
+        return _refuse(standin, REDIRECT_URI_MISMATCH)
     fault = _fault(standin)
     if fault is not None:
         error, why = fault
@@ -56,14 +61,14 @@ def _ask(standin: StandIn) -> ResponseReturnValue:
     try:
         return _grant(standin, ask, read_header(shortcut, standin))
     except Unusable as unusable:
-        return _stop(standin, str(unusable))
+        return stop(standin, str(unusable))
 
 
 def _decide(standin: StandIn) -> ResponseReturnValue:
     request_id = request.form.get("request", "")
     ask = standin.grants.asks.get(request_id)
     if ask is None:
-        return _stop(standin, "This page is too old. Start again where you came from.")
+        return stop(standin, "This page is too old. Start again where you came from.")
     try:
         choice = read_form(request.form, standin)
     except Unusable as unusable:
@@ -74,7 +79,7 @@ def _decide(standin: StandIn) -> ResponseReturnValue:
 
 
 def _grant(standin: StandIn, ask: Ask, choice: Choice) -> Response:
-    kept_back = standin.email_scopes if choice.trouble is Trouble.SCOPE_REDUCED else frozenset()
+    kept_back = standin.email_scopes | standin.withheld if choice.trouble is Trouble.SCOPE_REDUCED else frozenset()
     scopes = frozenset(ask.scopes) - kept_back
     signed_in = int(standin.grants.clock()) - (0 if ask.anew else AGO)
     grant = Grant(ask, choice.person, scopes, choice.trouble, choice.at, choice.misbehaviour, signed_in)
@@ -149,5 +154,11 @@ def _page(standin: StandIn, ask: Ask, request_id: str, *, problem: str | None = 
     )
 
 
-def _stop(standin: StandIn, why: str) -> ResponseReturnValue:
-    return render_template("stop.html", standin=standin, why=why), 400
+def stop(standin: StandIn, why: str, status: int = 400) -> ResponseReturnValue:
+    """The page for what goes no further."""
+    return render_template("stop.html", standin=standin, why=why), status
+
+
+def _refuse(standin: StandIn, error: str) -> ResponseReturnValue:
+    """Never a redirect to whoever asked: the address may be anybody's (RFC 6749 §4.1.2.1)."""
+    return stop(standin, WHY[error]) if standin.refuse is None else standin.refuse(standin, error)

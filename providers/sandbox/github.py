@@ -2,7 +2,9 @@
 
 Quirks: the token answer is a form unless JSON is asked for; its errors come with status 200; scopes come back with
 commas; `/user` has no address that isn't public; the first of `/user/emails` is not the primary one; the API refuses
-a client without `User-Agent`. docs.github.com/en/apps/oauth-apps/building-oauth-apps/authorizing-oauth-apps
+a client without `User-Agent`; an unknown application is not found; an organisation's memberships are told to
+`read:org`, and those of one that has not approved the application to nobody.
+docs.github.com/en/apps/oauth-apps/building-oauth-apps/authorizing-oauth-apps
 """
 
 from __future__ import annotations
@@ -17,15 +19,16 @@ from flask.typing import ResponseReturnValue
 from providers.sandbox import people, pictures
 from providers.sandbox.back import CallFault, bearer, exchange
 from providers.sandbox.clients import Client
-from providers.sandbox.front import authorize
+from providers.sandbox.front import INVALID_CLIENT, WHY, authorize, stop
 from providers.sandbox.grants import CodeFault, Grant, Grants
 from providers.sandbox.shelf import Clock
 from providers.sandbox.standin import StandIn
 from providers.sandbox.troubles import Call, Trouble, bad_subject, play
 
 YEAR = 365 * 24 * 3600.0  # no expiry is announced; what is not used for a year is revoked
-SCOPES = ("read:user", "user", "user:email")
+SCOPES = ("read:user", "user", "user:email", "read:org")
 EMAIL_SCOPES = frozenset({"user", "user:email"})
+UNAPPROVING = "fortress"  # the organisation that has not approved the application; every other one has
 
 
 def make_standin(client: Client, *, clock: Clock, pace: float) -> StandIn:
@@ -37,6 +40,7 @@ def make_standin(client: Client, *, clock: Clock, pace: float) -> StandIn:
         people=people.GITHUB,
         scopes={scope: scope for scope in SCOPES},
         email_scopes=EMAIL_SCOPES,
+        withheld=frozenset({"read:org"}),
         calls=(Call.TOKEN, Call.PROFILE, Call.EMAIL),
         subject=re.compile(r"[1-9][0-9]{0,15}"),
         subject_digits=15,
@@ -46,6 +50,7 @@ def make_standin(client: Client, *, clock: Clock, pace: float) -> StandIn:
             "error": "access_denied",
             "error_description": "The user has denied your application access.",
         },
+        refuse=_refuse,
         pace=pace,
     )
 
@@ -83,7 +88,24 @@ def make_blueprint(standin: StandIn) -> Blueprint:
             return _api_error("Not Found", 404)
         return jsonify(_emails(grant))
 
+    @github.get("/api/user/memberships/orgs/<name>")
+    def membership(name: str) -> ResponseReturnValue:
+        grant = _caller(standin, Call.PROFILE)
+        if not isinstance(grant, Grant):
+            return grant
+        if "read:org" not in grant.scopes:
+            return _api_error("You need at least read:org scope to list your memberships.", 403)
+        if name.lower() == UNAPPROVING:
+            return _api_error(f"The `{name}` organization has enabled OAuth App access restrictions.", 403)
+        return _membership(grant, name.lower())
+
     return github
+
+
+def _refuse(standin: StandIn, error: str) -> ResponseReturnValue:
+    if error == INVALID_CLIENT:
+        return stop(standin, WHY[error], 404)
+    return stop(standin, f"{WHY[error]} The redirect_uri is not associated with this application.")
 
 
 def _caller(standin: StandIn, call: Call) -> Grant | ResponseReturnValue:
@@ -121,6 +143,14 @@ def _emails(grant: Grant) -> list[dict[str, object]]:
         {"email": hidden, "primary": False, "verified": True, "visibility": None},
         {**own, "visibility": "public" if person.public_email else "private"},
     ]
+
+
+def _membership(grant: Grant, name: str) -> ResponseReturnValue:
+    person = grant.person
+    if name not in (*person.organisations, *person.invited_to):
+        return _api_error("Not Found", 404)
+    state = "active" if name in person.organisations else "pending"
+    return jsonify(state=state, role="member", organization={"login": name, "id": int.from_bytes(name[:4].encode())})
 
 
 def _token_error(fault: CallFault | CodeFault) -> dict[str, str]:

@@ -1,15 +1,17 @@
 """The stand-in Google: OpenID Connect, with discovery, a key set and a signed ID token.
 
-Quirks: scopes come back as addresses; `userinfo` says "false", a text, of an address that is not verified (seen in the
-wild, where the ID token has the boolean); a refresh token only for `access_type=offline`; `max_age` is ignored, and
-nothing says when somebody signed in.
+Quirks: who asks wrongly is sent to a page of errors; scopes come back as addresses; `userinfo` says "false", a text, of
+an address that is not verified (seen in the wild, where the ID token has the boolean); a refresh token only for
+`access_type=offline`; `max_age` is ignored, and nothing says when somebody signed in.
 developers.google.com/identity/openid-connect
 """
 
 from __future__ import annotations
 
+import base64
 import re
 from typing import assert_never
+from urllib.parse import urlencode
 
 from flask import Blueprint, Response, jsonify, request
 from flask.typing import ResponseReturnValue
@@ -17,7 +19,7 @@ from flask.typing import ResponseReturnValue
 from providers.sandbox import people
 from providers.sandbox.back import CallFault, bearer, exchange, refusal
 from providers.sandbox.clients import Client
-from providers.sandbox.front import authorize
+from providers.sandbox.front import WHY, authorize, stop
 from providers.sandbox.grants import CodeFault, Grant, Grants
 from providers.sandbox.keyring import KeyRing
 from providers.sandbox.openid import part, token_answer, userinfo_claims
@@ -46,6 +48,7 @@ def make_standin(client: Client, *, clock: Clock, pace: float) -> StandIn:
         has_verified=True,
         issuer_path=PATH,
         denial={"error": "access_denied"},
+        refuse=_send_to_error_page,
         openid=OpenID(path=PATH, keys=KeyRing("google"), profile_scopes=frozenset({PROFILE}), says_auth_time=False),
         pace=pace,
     )
@@ -61,6 +64,11 @@ def make_blueprint(standin: StandIn) -> Blueprint:
     @google.route("/o/oauth2/v2/auth", methods=["GET", "POST"])
     def auth() -> ResponseReturnValue:
         return authorize(standin)
+
+    @google.get("/signin/oauth/error")
+    def error_page() -> ResponseReturnValue:
+        known = next((why for error, why in WHY.items() if error in request.args.get("error", "")), "Access blocked.")
+        return stop(standin, known)
 
     @google.get("/oauth2/v3/certs")
     def certs() -> ResponseReturnValue:
@@ -95,6 +103,13 @@ def make_blueprint(standin: StandIn) -> Blueprint:
         return {} if standin.grants.revoke(token) else _error("invalid_token", "Token expired or revoked")
 
     return google
+
+
+def _send_to_error_page(_: StandIn, error: str) -> ResponseReturnValue:
+    """Google names the error in base64, inside a message in protocol buffers: field 1, a text."""
+    message = base64.urlsafe_b64encode(bytes([10, len(error)]) + error.encode() + b"\x12\x00").decode()
+    query = urlencode({"authError": message, "error": error, "flowName": "GeneralOAuthFlow"})
+    return Response(status=302, headers={"Location": f"{base()}{PATH}/signin/oauth/error?{query}"})
 
 
 def discovery_document(issuer: str) -> dict[str, object]:

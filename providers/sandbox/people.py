@@ -22,6 +22,8 @@ class Person:
     login: str | None = None  # GitHub only
     public_email: bool = False  # GitHub only: the address is on the public profile, too
     hd: str | None = None  # Google only: the Workspace domain the account belongs to
+    organisations: tuple[str, ...] = ()  # GitHub only: those it is a member of
+    invited_to: tuple[str, ...] = ()  # GitHub only: those whose invitation it hasn't accepted
     note: str = ""  # what is special, in a few words for the consent page
 
 
@@ -43,8 +45,24 @@ GOOGLE: Mapping[str, Person] = {
 }
 
 GITHUB: Mapping[str, Person] = {
-    "ada": Person("1815", "Ada Lovelace", "ada.lovelace@code.test", verified=True, login="ada", note=OWN_ADDRESS),
-    "grace": Person("1906", "Grace Hopper", "grace@example.com", verified=True, login="ghopper", note=SAME_ADDRESS),
+    "ada": Person(
+        "1815",
+        "Ada Lovelace",
+        "ada.lovelace@code.test",
+        verified=True,
+        login="ada",
+        organisations=("acme", "engines"),
+        note=OWN_ADDRESS,
+    ),
+    "grace": Person(
+        "1906",
+        "Grace Hopper",
+        "grace@example.com",
+        verified=True,
+        login="ghopper",
+        invited_to=("acme",),
+        note=SAME_ADDRESS,
+    ),
     "barbara": Person(
         "1939",
         "Barbara Liskov",

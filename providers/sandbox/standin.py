@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from flask import request
+from flask.typing import ResponseReturnValue
 
 from providers.sandbox.clients import Client
 from providers.sandbox.grants import Grants
@@ -38,6 +39,7 @@ class StandIn:
     people: Mapping[str, Person]
     scopes: Mapping[str, str]  # each spelling that may be asked for, and the provider's own
     email_scopes: frozenset[str]
+    withheld: frozenset[str] = frozenset()  # beside them, from whoever grants less than was asked
     calls: tuple[Call, ...]
     subject: re.Pattern[str]
     subject_digits: int
@@ -46,6 +48,7 @@ class StandIn:
     fragment: str = ""
     denial: Mapping[str, str]  # what comes back beside the state when the person says no
     auth_methods: tuple[str, ...] = AUTH_METHODS  # how the application may say who it is (OpenID Connect Core §9)
+    refuse: Callable[[StandIn, str], ResponseReturnValue] | None = None  # where it has a way of its own to say no
     openid: OpenID | None = None
     pace: float = 1.0
 

@@ -26,6 +26,7 @@ SIGNED_IN = {
     "home": [("/", "You are signed in as Hedy Lamarr")],
     "account": [("/account", "Hedy Lamarr")],
     "prove": [("/account/prove", "Is it still you?")],
+    "history": [("/account/history", "What happened")],
     "delete": [("/account/delete", "Delete your account?")],
 }
 ON_THE_WAY = {"welcome", "confirm", "recover"}  # the last test comes by them

@@ -240,3 +240,15 @@ def test_a_mistake_under_linking_is_told(tmp_path, written, said):
     with pytest.raises(ConfigError) as caught:
         load_config(environ={}, cwd=tmp_path)
     assert said in str(caught.value)
+
+
+@pytest.mark.parametrize("table", ["linking", "sessions", "events", "providers"])
+def test_a_variable_with_a_table_s_name_is_nobody_s_setting(load: Load, table: str) -> None:
+    """Kubernetes names variables after services, and a service may be called anything."""
+    load(**{f"PORTAL_{table.upper()}": "tcp://10.0.0.1:80"})
+
+
+def test_a_table_s_setting_may_come_from_the_environment(load: Load) -> None:
+    assert load(PORTAL_SESSIONS__IDLE="2d").sessions.idle.days == 2
+    with pytest.raises(ConfigError, match=r"events.keep \(environment variable PORTAL_EVENTS__KEEP\)"):
+        load(PORTAL_EVENTS__KEEP="soon")

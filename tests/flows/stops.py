@@ -21,7 +21,8 @@ def assert_stops(person: Person, outcome: Outcome, provider: str | None = None) 
 
 def heading_of(app: Flask, outcome: Outcome, provider: str | None) -> str:
     """The heading that the templates have for an outcome."""
+    here = app.extensions["portal"]
     words = app.jinja_env.get_template("portal/_outcomes.html").make_module(
-        {"provider": app.extensions["portal"].providers.get(provider)}
+        {"provider": here.providers.get(provider) or here.ways.off.get(provider)}
     )
     return str(words.words[outcome.code][0])  # type: ignore[attr-defined]

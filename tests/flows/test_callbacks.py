@@ -376,7 +376,8 @@ def test_a_provider_switched_off_in_between_signs_nobody_in(person: Person, make
     after = Person(make_app(PORTAL_PROVIDERS__GITHUB__ENABLED="false"))
     after.copies(person)
     after.returns(callback)
-    assert_stops(after, Outcome.NOT_FOUND)
+    assert_stops(after, Outcome.PROVIDER_OFF, "github")
+    assert after.user_id is None
 
 
 def test_a_provider_moved_to_another_issuer_in_between_is_not_sent_the_code(

@@ -262,7 +262,7 @@ def test_a_provider_switched_off_before_the_callback(ada: Person, make_app: Make
     after = Person(make_app(PORTAL_PROVIDERS__GITHUB__ENABLED="false"))
     after.copies(ada)
     after.returns(callback)
-    assert_stops(after, Outcome.NOT_FOUND)
+    assert "/account" in assert_stops(after, Outcome.PROVIDER_OFF, "github").links
     assert entries(store, ada.user_id) == ["google"]
 
 

@@ -181,8 +181,9 @@ def test_with_one_provider_there_is_one_button_and_no_choice(make_app: MakeApp) 
     person.signs_in_with("github")
     person.signs_out()
     assert "Last used" not in person.opens("/login").text
-    assert person.opens("/login/google").status_code == 404
-    assert person.opens("/login/google/authorized").status_code == 404
+    for path in ("/login/google", "/login/google/authorized"):
+        person.opens(path)
+        assert_stops(person, Outcome.PROVIDER_OFF, "google")
 
 
 # Starting takes a press of the button (T02).

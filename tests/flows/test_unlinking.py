@@ -77,7 +77,7 @@ def test_a_way_that_is_switched_off_is_no_way_in(ada: Person, make_app: MakeApp,
     after.unlinks("Google")
     assert_stops(after, Outcome.LAST_WAY_IN)
     assert entries(store, ada.user_id) == ["github", "google"]
-    after.unlinks("github")
+    after.unlinks("GitHub")
     assert entries(store, ada.user_id) == ["google"], "the dead one may go"
 
 

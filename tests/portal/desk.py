@@ -10,9 +10,10 @@ from typing import Any, TypeVar
 
 from portal.accounts import Accounts, Browser, Intent, SignedIn, Waiting
 from portal.crypto import TokenCipher
-from portal.linking import Purpose, Refuse
+from portal.linking import Purpose, Refuse, Standing, State
 from portal.models import Email, Event, Key, OAuth, Pending, Record, Session, Token, User
 from portal.records import Arrival, Seat
+from portal.remains import PURPOSE
 from portal.storage import Mutation, Store, Transaction, Update
 from providers.base import EmailTrust, Identity
 from tests.storage.stages import nothing
@@ -76,6 +77,16 @@ def everything(store: Store) -> list[Record]:
     return found
 
 
+def lasting(store: Store) -> list[Record]:
+    """All but the notes of refusals, and the marks of deletions, which stay for an hour."""
+    return [
+        record
+        for record in everything(store)
+        if not (isinstance(record, Event) and record.what == "refused")
+        and not (isinstance(record, Pending) and record.purpose == PURPOSE)
+    ]
+
+
 class Desk:
     """Accounts over a store, and what people do there. A second passes with each thing that is done."""
 
@@ -120,9 +131,11 @@ class Desk:
     ) -> tuple[User, Session, Arrival] | Refuse:
         """The press on "Add it"."""
         self.clock.passes(seconds=1)
-        return self.membership.link_waiting(
-            secret, "link", signed_in.user, signed_in.session, provider_on=set(on).__contains__
-        )
+        return self.membership.link_waiting(secret, "link", signed_in.user, signed_in.session, stands=self._stands(on))
+
+    @staticmethod
+    def _stands(on: Iterable[str]) -> Callable[[Arrival], Standing]:
+        return lambda arrival: Standing(State.ON if arrival.entry in set(on) else State.OFF)
 
     def links(self, signed_in: SignedIn, arrival: Arrival) -> SignedIn:
         """Add an identity, all the way."""
@@ -138,7 +151,11 @@ class Desk:
         """The press on "Remove"; `on` are the providers that are switched on."""
         self.clock.passes(seconds=1)
         return self.membership.unlink(
-            signed_in.user, signed_in.session, oauth_id, usable=set(on).__contains__, end_others=end_others
+            signed_in.user,
+            signed_in.session,
+            oauth_id,
+            usable=lambda oauth: oauth.entry in set(on),
+            end_others=end_others,
         )
 
     def recovers(self, secret_key: str, arrival: Arrival, browser: Browser | None = None) -> Any:

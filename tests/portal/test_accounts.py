@@ -9,13 +9,13 @@ import pytest
 
 from portal.accounts import Browser, Intent, SignedIn, Waiting
 from portal.errors import CommitUnknown, Contended
-from portal.linking import Policy, Purpose, Reason, Refuse
+from portal.linking import Policy, Purpose, Reason, Refuse, Standing, State
 from portal.models import Email, Event, OAuth, Pending, Session, Token, User
 from portal.pending import LIFETIME, pending_id
 from portal.records import email_id
 from portal.storage import Delete, Mutation, Store, Update
 from providers.base import EmailTrust
-from tests.portal.desk import Clock, Desk, Interrupted, Wrapped, browser_of, everything, make_arrival
+from tests.portal.desk import Clock, Desk, Interrupted, Wrapped, browser_of, everything, lasting, make_arrival
 
 GITHUB = make_arrival("github", "ada", email="ada@example.com")
 GOOGLE = make_arrival("google", "ada", email="ada@example.com")
@@ -203,7 +203,7 @@ def test_the_press_comes_to_nothing_after_ten_minutes_elsewhere_or_with_the_prov
     create = desk.accounts.create
     assert create("another browser's", desk.seat(), Intent(), None) == Refuse(Reason.NOT_FOUND)
     assert create("", desk.seat(), Intent(), None) == Refuse(Reason.NOT_FOUND)
-    off = Intent(provider_on=False)
+    off = Intent(standing=Standing(State.OFF))
     assert create(waiting.secret, desk.seat(), off, None) == Refuse(Reason.PROVIDER_OFF)
     clock.time += LIFETIME
     assert create(waiting.secret, desk.seat(), Intent(), None) == Refuse(Reason.NOT_FOUND)
@@ -378,9 +378,9 @@ def test_another_identity_proves_nothing_and_makes_nobody(desk: Desk, store: Sto
     stranger = make_arrival("google", "bob")
     if known:
         desk.signs_in(stranger)
-    before = everything(store)
+    before = lasting(store)
     assert prove(desk, signed_in, stranger) == Refuse(Reason.NOT_YOURS)
-    assert everything(store) == before
+    assert lasting(store) == before
     assert desk.now_of(signed_in)
 
 

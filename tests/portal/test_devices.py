@@ -10,7 +10,7 @@ import pytest
 
 from portal.accounts import Browser, Intent, SignedIn
 from portal.devices import LISTED, READ, Devices
-from portal.linking import Purpose, Reason, Refuse
+from portal.linking import Purpose, Reason, Refuse, Standing
 from portal.models import Event, Session
 from portal.storage import Insert, Mutation, Store, Update
 from tests.portal.desk import Clock, Desk, Interrupted, browser_of, make_arrival
@@ -164,7 +164,7 @@ def ends_others(desk: Desk, who: SignedIn) -> SignedIn:
 def links(desk: Desk, who: SignedIn) -> SignedIn:
     waiting: Any = desk.asks_to_link(who, GOOGLE)
     linked = desk.membership.link_waiting(
-        waiting.secret, "link", who.user, who.session, new_id="n" * 43, provider_on=lambda _: True
+        waiting.secret, "link", who.user, who.session, new_id="n" * 43, stands=lambda _: Standing()
     )
     assert not isinstance(linked, Refuse)
     return SignedIn(*linked[:2])

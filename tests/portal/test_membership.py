@@ -14,7 +14,7 @@ import pytest
 
 from portal.accounts import Intent, SignedIn, Waiting
 from portal.errors import CommitUnknown, Contended
-from portal.linking import Reason, Refuse
+from portal.linking import Reason, Refuse, Standing
 from portal.models import Email, Event, OAuth, Pending, Record, Session, Token, User
 from portal.pending import LIFETIME, RECOVERY_LIFETIME, pending_id
 from portal.records import email_id
@@ -29,6 +29,7 @@ from tests.portal.desk import (
     Paused,
     browser_of,
     everything,
+    lasting,
     make_arrival,
 )
 from tests.storage.stages import (
@@ -112,16 +113,16 @@ def test_several_identities_of_one_provider_may_be_linked(desk: Desk, ada: Signe
 
 
 def test_what_is_linked_already_is_not_linked_again(desk: Desk, ada: SignedIn, store: Store) -> None:
-    before = everything(store)
+    before = lasting(store)
     assert desk.asks_to_link(ada, GITHUB) == Refuse(Reason.ALREADY_YOURS)
-    assert everything(store) == before
+    assert lasting(store) == before
 
 
 def test_an_identity_of_another_account_stays_there(desk: Desk, ada: SignedIn, store: Store) -> None:
     desk.signs_in(BOBS)
-    before = everything(store)
+    before = lasting(store)
     assert desk.asks_to_link(ada, BOBS) == Refuse(Reason.ANOTHERS)
-    assert everything(store) == before
+    assert lasting(store) == before
     assert desk.now_of(ada)
 
 
@@ -185,7 +186,9 @@ def test_who_just_proved_an_old_way_in_gets_the_new_one_that_waited(desk: Desk, 
     waiting = desk.arrives(FACEBOOK, vouches=False)
     assert isinstance(waiting, Waiting)
     here = desk.signs_in(GITHUB)
-    linked = desk.membership.link_waiting(waiting.secret, "sign-up", here.user, here.session, provider_on=bool)
+    linked = desk.membership.link_waiting(
+        waiting.secret, "sign-up", here.user, here.session, stands=lambda _: Standing()
+    )
     assert not isinstance(linked, Refuse)
     assert desk.signs_in(FACEBOOK).user.id == ada.user.id
     assert desk.accounts.create(waiting.secret, desk.seat(), Intent(), None) == NOT_FOUND
@@ -633,11 +636,11 @@ def test_of_a_deleted_user_nothing_is_left_and_of_the_others_everything(
     desk: Desk, ada: SignedIn, store: Store, events: int
 ) -> None:
     others = [desk.signs_in(make_arrival("github", f"bob-{number}", email=f"{number}@x.org")) for number in range(8)]
-    before = [record for record in everything(store) if not is_of(record, ada)]
+    before = [record for record in lasting(store) if not is_of(record, ada)]
     both = desk.links(ada, GOOGLE)
     with_a_long_life(desk, both, events=events)
     assert desk.membership.delete(desk.user(ada.user.id), both.session)
-    assert everything(store) == before
+    assert lasting(store) == before
     assert all(desk.now_of(other) for other in others)
 
 
@@ -670,13 +673,13 @@ def test_an_identity_whose_address_changed_does_not_keep_its_user_from_going(
 def test_what_was_linked_beside_a_deletion_goes_too(desk: Desk, ada: SignedIn, store: Store) -> None:
     stage = Interrupted(store, lambda: desk.links(ada, FACEBOOK), before="transact")
     assert desk.over(stage).membership.delete(ada.user, ada.session)
-    assert everything(store) == []
+    assert lasting(store) == []
 
 
 def test_who_is_gone_is_deleted_no_second_time(desk: Desk, ada: SignedIn, store: Store) -> None:
     stage = Interrupted(store, lambda: desk.membership.delete(ada.user, ada.session), before="transact")
     assert not desk.over(stage).membership.delete(ada.user, ada.session)
-    assert everything(store) == []
+    assert lasting(store) == []
 
 
 def test_a_deletion_that_broke_off_after_its_transaction_is_finished_by_the_next(
@@ -693,7 +696,7 @@ def test_a_deletion_that_broke_off_after_its_transaction_is_finished_by_the_next
     assert store.scan(User) == []
     assert store.scan(Event) != []
     desk.membership.delete(ada.user, ada.session)
-    assert everything(store) == []
+    assert lasting(store) == []
 
 
 # --- export -----------------------------------------------------------------------------------------------------------

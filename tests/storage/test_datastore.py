@@ -228,6 +228,8 @@ def test_google_s_own_client_reads_what_is_stored(store: Store, client: datastor
         "status": "active",
         "epoch": 0,
         "oauths": ["ada-github"],
+        "admin": False,
+        "suspended_for": None,
     }
     token = client.get(client.key("OAuth", "ada-github", "Token", "token"))
     assert (token["sealed"], token["email_verified"], token["used"]) == (b"sealed", True, home.token.used)

@@ -74,10 +74,10 @@ def test_a_return_in_the_same_browser_is_two(accounts: Accounts, costs: Costs) -
     assert costs(lambda: sign_in(accounts, browser=browser)) == ["Lookup", "Commit"]
 
 
-def test_a_return_that_is_refused_writes_nothing(accounts: Accounts, store: Store, costs: Costs) -> None:
+def test_a_return_that_is_refused_leaves_one_note(accounts: Accounts, store: Store, costs: Costs) -> None:
     user = sign_in(accounts).user
     store.commit(Update(replace(user, status="suspended")))
-    assert costs(lambda: accounts.arrive(*arrive())) == ["Lookup", "Lookup"]
+    assert costs(lambda: accounts.arrive(*arrive())) == ["Lookup", "Lookup", "Commit"]
 
 
 def test_a_page_of_a_signed_in_person_is_one_and_two_when_it_is_time_to_note_it(store: Store, costs: Costs) -> None:
@@ -97,6 +97,22 @@ def test_a_claim_that_nothing_stands_behind_is_one(accounts: Accounts, costs: Co
 def test_the_account_page_is_one_more(accounts: Accounts, costs: Costs) -> None:
     user = sign_in(accounts).user
     assert costs(lambda: accounts.list_identities(user)) == ["Lookup"]
+
+
+def test_a_page_of_history_is_one_wherever_it_begins(accounts: Accounts, costs: Costs) -> None:
+    signed_in = sign_in(accounts)
+    for _ in range(5):
+        sign_in(accounts)
+    page = accounts.history.page(signed_in.user.id, limit=2)
+    assert costs(lambda: accounts.history.page(signed_in.user.id, limit=2)) == ["RunQuery"]
+    assert costs(lambda: accounts.history.page(signed_in.user.id, page.older or "", limit=2)) == ["RunQuery"]
+
+
+def test_what_an_admin_does_is_one_transaction(accounts: Accounts, costs: Costs) -> None:
+    user = sign_in(accounts).user
+    oversight = accounts.oversight
+    for action in (oversight.suspend, oversight.restore, oversight.sign_out, oversight.promote, oversight.demote):
+        assert costs(lambda act=action: act(user.id, by="x", reason=None)) == ["Lookup", "Commit"]  # type: ignore[misc]
 
 
 def test_signing_out_is_one_more(accounts: Accounts, costs: Costs) -> None:
@@ -152,6 +168,7 @@ def test_each_step_of_a_person_costs_what_it_should(people: Callable[[], Person]
     assert costs(lambda: person.opens("/")) == ["Lookup"]
     assert costs(lambda: person.opens("/login")) == ["Lookup"]
     assert costs(lambda: person.opens("/account")) == ["Lookup", "Lookup", "RunQuery"], "who, identities, sessions"
+    assert costs(lambda: person.opens("/account/history")) == ["Lookup", "RunQuery"], "who, and a page of it"
 
     callback = elsewhere.consents(elsewhere.starts(provider))
     assert costs(lambda: elsewhere.returns(callback)) == ["Lookup", "Lookup", "Commit"]
