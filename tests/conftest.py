@@ -23,15 +23,35 @@ STRICT = bool(os.environ.get("PORTAL_TEST_STRICT"))
 FULL = bool(os.environ.get("PORTAL_TEST_FULL"))
 
 
-MANY = 10  # cases of one test through the front door; the others are for `make verify`
+# `make test` has a minute and a half. Of one test in many cases it takes four from all over the list; files that start
+# many processes, or wait for clocks most of the time, are for `make verify`, which walks everything.
+MANY = 4
+IN_MANY_CASES = ("flows", "sandbox", "storage", "portal", "embedding", "setup", "admin")
+FOR_VERIFY = {
+    "tests/flows/test_forward_auth_proxies.py",
+    "tests/flows/test_provider_trouble.py",
+    "tests/flows/test_somebody_elses_provider.py",
+    "tests/flows/test_tabs.py",
+    "tests/portal/test_sweep.py",
+    "tests/races/test_crowds.py",
+    "tests/sandbox/test_sandbox_serving.py",
+    "tests/sandbox/test_sandbox_troubles.py",
+    "tests/storage/test_contract_races.py",
+    "tests/storage/test_datastore_processes.py",
+    "tests/test_app_engine.py",
+    "tests/test_manage_https.py",
+}
 
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Of a journey told in many cases `make test` walks ten, from all over the list; `make verify` walks them all."""
+    """Marks as full what is for `make verify` alone."""
     cases = defaultdict(list)
     for item in items:
-        if "tests/flows/" in item.nodeid or "tests/sandbox/" in item.nodeid:
+        file = item.nodeid.partition("::")[0]
+        if file in FOR_VERIFY:
+            item.add_marker(pytest.mark.full)
+        elif file.split("/")[1] in IN_MANY_CASES:
             cases[item.nodeid.partition("[")[0]].append(item)
     for all_of_it in cases.values():
         some = {each * len(all_of_it) // MANY for each in range(MANY)}

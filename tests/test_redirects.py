@@ -24,7 +24,11 @@ REDIRECTS = {
     },
     "portal.views.auth": {"here.config.origin + url_for()"},
 }
-READERS = ("portal.testing.", "portal.setup.", "providers.")  # of what others answer: they send no response of their own
+READERS = (
+    "portal.testing.",
+    "portal.setup.",
+    "providers.",
+)  # of what others answer: they send no response of their own
 LOCATIONS = {"portal.landing": ["headers['Location'] += '#'"]}  # ends the fragment that Facebook leaves
 
 
