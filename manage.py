@@ -22,6 +22,7 @@ from portal.admin.ways_in import providers
 from portal.commands import errors, explain, users
 from portal.config import ConfigError, load_config
 from portal.errors import StoreError
+from portal.key_commands import keys
 from portal.setup.check import check
 from portal.setup.config import config as config_group
 from portal.setup.init import init
@@ -40,6 +41,7 @@ main.add_command(config_group)
 main.add_command(init)
 main.add_command(errors)
 main.add_command(explain)
+main.add_command(keys)
 main.add_command(users)
 main.add_command(events)
 main.add_command(providers)
@@ -92,8 +94,9 @@ def _run_https(host: str, port: int) -> None:
 
 @main.command()
 def tick() -> None:
-    """Do the regular work once, all of it."""
+    """Do the regular work once, all of it: `sweep`, renew tokens that can't be renewed later, withdraw access."""
     _sweep()
+    _call_providers()
 
 
 @main.command()
@@ -102,16 +105,40 @@ def sweep() -> None:
     _sweep()
 
 
+def _call_providers() -> None:
+    from portal import create_app  # late, as in all commands
+    from portal.outbox import retry_due
+
+    try:
+        config = load_config()
+        if not config.providers:  # there is nobody to ask
+            return
+        parts = create_app(config).extensions["portal"]
+        renewed = parts.tokens.renew_due()
+        retried = retry_due(parts.revoker)
+    except (ConfigError, StoreError) as error:
+        raise click.ClickException(str(error)) from None
+    parts.store.close()
+    if renewed.seen:
+        click.echo(f"{renewed.seen} tokens seen, {renewed.renewed} renewed, {renewed.failed} could not be")
+    if retried.seen:
+        click.echo(
+            f"{retried.seen} to withdraw at providers, {retried.done} withdrawn, {retried.failed} could not be yet, "
+            f"{retried.given_up} given up"
+        )
+
+
 def _sweep() -> None:
     from portal import remains, retention
     from portal.storage import open_store  # late, as in all commands: `demo` and `run` serve in other processes
-    from portal.sweep import Swept, clear_pending, walk
+    from portal.sweep import Swept, clear_pending, clear_receipts, walk
 
     try:
         config = load_config()
         store = open_store(config.store)
         swept = Swept()
         clear_pending(store, datetime.now(UTC))
+        clear_receipts(store, datetime.now(UTC))
         with click.progressbar(length=100, label="Going over the sessions", hidden=not sys.stdout.isatty()) as percent:
             for swept in walk(store, datetime.now(UTC), config.sessions):
                 percent.update(round(swept.share * 100) - percent.pos)

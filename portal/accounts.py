@@ -42,6 +42,7 @@ from portal.models import Email, OAuth, Pending, Session, Token, User
 from portal.oversight import Oversight
 from portal.pending import make_pending, open_pending, pending_id
 from portal.records import Arrival, Records, Seat, email_id, make_user_id
+from portal.removals import Removals
 from portal.storage import Delete, Insert, Mutation, Store, Update, find
 
 TRIES = 10
@@ -128,6 +129,10 @@ class Accounts:
         self.oversight = Oversight(store, self._records)
         self.invitations = Invitations(store, now)
         self.membership = Membership(store, self._records, self.devices)
+
+    def make_removals(self, code_key: bytes) -> Removals:
+        """What obeys a provider's word that somebody wants to be gone, over the same store."""
+        return Removals(self._store, self._records, self.membership, code_key)
 
     def arrive(
         self, arrival: Arrival, seat: Seat, intent: Intent, browser: Browser | None
@@ -380,7 +385,7 @@ class Accounts:
             # A new session at every sign-in, in the place of the one that this browser has (T52).
             *(self.devices.hand_over(known.session, session) if known.session else [Insert(session)]),
             Insert(self._records.event(user.id, "signed-in", session, arrival)),
-            Update(self._records.token(user.id, arrival, version=token.version + 1)),
+            Update(self._records.token(user.id, arrival, version=token.version + 1, before=token)),
         ]
         mutations += self._follow_address(user.id, token, arrival, known)
         return SignedIn(user, session), mutations

@@ -18,6 +18,7 @@ from portal.accounts import Accounts
 from portal.admins import Admins
 from portal.avatar_ids import AvatarIds
 from portal.backchannel import BackChannel
+from portal.canary import WatchedStore
 from portal.config import Config, ConfigError, Problem, ProviderConfig, load_config
 from portal.config.urls import LONGEST_ISSUER
 from portal.crypto import TokenCipher, derive_key
@@ -29,10 +30,12 @@ from portal.logs import drop_queries_from_access_log, log, quiet_libraries, set_
 from portal.parts import Parts
 from portal.pictures import Pictures
 from portal.readiness import Readiness
+from portal.revoker import Revoker
 from portal.security import LARGEST_BODY, add_headers
 from portal.sessions import Sessions
 from portal.storage import Store, open_store
 from portal.storage.budget import request_budget
+from portal.tokens import Tokens
 from portal.views import errors, is_for_machines, make_blueprint
 from portal.views.guards import turn_away
 from portal.views.in_templates import InTemplates
@@ -77,8 +80,8 @@ class Portal:
         if config.needs_insecure_transport:  # every plain address is loopback: the configuration saw to it (T30)
             os.environ["OAUTHLIB_INSECURE_TRANSPORT"] = "1"
         prefix, secure = ("", False) if config.development else ("__Host-", True)
-        store = self._store or open_store(config.store)
         cipher = TokenCipher([key.plain for key in config.token_keys])
+        store = WatchedStore(self._store or open_store(config.store), cipher)
         accounts = Accounts(store, cipher, lifetimes=config.sessions)
         loaded = _load_providers(config)
         admins = Admins(config.admins, {name: provider.issuer for name, provider in loaded.items()})
@@ -102,6 +105,9 @@ class Portal:
             ),
             flows=Flows([key.plain for key in config.secret_keys], prefix=prefix, secure=secure),
             backchannel=backchannel,
+            tokens=Tokens(store, cipher, loaded, backchannel),
+            revoker=Revoker(store, cipher, loaded, backchannel),
+            removals=accounts.make_removals(derive_key(config.secret_keys[0].plain, "confirmation codes")),
             avatar_ids=avatar_ids,
             pictures=Pictures(backchannel.session),
             readiness=Readiness(store, cipher),

@@ -71,6 +71,27 @@ def allowing(body: int, *, only_public: bool) -> Iterator[None]:
         _allowed.reset(token)
 
 
+@dataclass(slots=True)
+class Sending:
+    """Whether anything of a request has left this machine. Until then nothing can have been spent with it."""
+
+    begun: bool = False
+
+
+_sending: ContextVar[Sending | None] = ContextVar("portal_backchannel_sending", default=None)
+
+
+@contextmanager
+def watch_sending() -> Iterator[Sending]:
+    """Tell whether any call inside came so far as to send: an answer that is missing doesn't say it (T80)."""
+    sending = Sending()
+    token = _sending.set(sending)
+    try:
+        yield sending
+    finally:
+        _sending.reset(token)
+
+
 def _remaining() -> float:
     left = _ends.get() - time.monotonic()
     if left <= 0:
@@ -87,7 +108,7 @@ class BackChannel:
         self._pid = 0
 
     @property
-    def adapter(self) -> HTTPAdapter:
+    def adapter(self) -> _Adapter:
         """The one adapter of this process; a session that mounts it shares its pool."""
         with self._lock:
             if self._adapter is None or self._pid != os.getpid():  # a forked socket would have two readers (T97)
@@ -97,6 +118,15 @@ class BackChannel:
     def session(self) -> requests.Session:
         """A session of one's own, to be used by one request."""
         return self.harden(requests.Session())
+
+    def session_apart(self) -> requests.Session:
+        """One with connections of its own, to be closed after use. A kept connection may end just as it is sent on, and
+        then nobody knows whether what was sent has arrived."""
+        session = self.session()
+        adapter = _Adapter(self.adapter._tls)
+        for scheme in ("https://", "http://"):
+            session.mount(scheme, adapter)
+        return session
 
     def harden(self, session: requests.Session) -> requests.Session:
         """Put the shared adapter under a session, and switch off whatever would reach past it."""
@@ -112,8 +142,8 @@ class BackChannel:
 class _Adapter(HTTPAdapter):
     """requests' adapter over our pools, with its answers read to the end, or to the cap, before they are given out."""
 
-    def __init__(self) -> None:
-        self._tls = _tls_context()
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        self._tls = tls or _tls_context()
         super().__init__(pool_connections=POOL, pool_maxsize=POOL, max_retries=0)
 
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
@@ -207,7 +237,15 @@ def _check_public(address: str) -> None:
 
 
 class _ConnectsInTime:
-    """Tries a host's addresses until the deadline; urllib3 gives each, and there may be 16, the whole timeout."""
+    """Tries a host's addresses until the deadline; urllib3 gives each, and there may be 16, the whole timeout. Notes
+    when it begins to send."""
+
+    def send(self: Any, data: Any) -> None:
+        if self.sock is None:
+            self.connect()  # which fails before anything is sent
+        if (sending := _sending.get()) is not None:
+            sending.begun = True
+        super().send(data)  # type: ignore[misc]
 
     def _new_conn(self: Any) -> socket.socket:
         failed = OSError("the host has no address")

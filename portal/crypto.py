@@ -39,6 +39,11 @@ class TokenCipher:
         self._ring = {_key_id(key): AESGCM(key) for key in keys}
         self._sealing_id = _key_id(keys[0])
 
+    @property
+    def key_ids(self) -> tuple[str, ...]:
+        """The ids of the keys in hex, that of the sealing one first. An id is a digest and tells nothing of its key."""
+        return tuple(each.hex() for each in self._ring)
+
     def seal(self, plain: bytes, *owner: str) -> bytes:
         """Encrypt for an owner, named by any number of texts in a fixed order."""
         header = VERSION + self._sealing_id
@@ -59,6 +64,13 @@ class TokenCipher:
             return key.decrypt(nonce, rest, header + _joined(owner))
         except InvalidTag:
             raise SealError("altered") from None
+
+
+def key_id(sealed: bytes) -> str | None:
+    """The id, in hex, of the key that an envelope names; None for what is no envelope of this version."""
+    if sealed[:1] != VERSION or len(sealed) < len(VERSION) + ID_BYTES + NONCE_BYTES + TAG_BYTES:
+        return None
+    return sealed[1:9].hex()
 
 
 def derive_key(secret: str, purpose: str) -> bytes:

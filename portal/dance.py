@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, cast
 from urllib.parse import quote_plus
 
@@ -29,6 +29,7 @@ from portal.backchannel import deadline
 from portal.callback import Callback, read_callback
 from portal.errors import Outcome, Stop, StoreError
 from portal.flow import Flow, flow_id
+from portal.kept import expiry
 from portal.landing import admission, go_on, land, make_seat, question
 from portal.linking import Purpose, Reason, Refuse
 from portal.logs import log, printable
@@ -162,6 +163,8 @@ class DanceBlueprint(OAuth2ConsumerBlueprint):  # type: ignore[misc]
             code_challenge=self.session._client.create_code_challenge(flow.verifier, "S256"),
             code_challenge_method="S256",
         )
+        if purpose is Purpose.LINK or request.form.get("reconnect"):  # a yes, too
+            _ask_consent(self.authorization_url_params, provider.consent_anew)
         if provider.uses_nonce:
             self.authorization_url_params["nonce"] = flow.nonce
         # Made from the configuration and the flow alone; no parameter of the request is passed on (T18).
@@ -285,7 +288,7 @@ def on_oauth_authorized(blueprint: Any, token: Mapping[str, Any]) -> Response | 
         identity=identity,
         entry=provider.name,
         token=token if provider.keep_tokens else None,
-        expires=_expiry(token),
+        expires=expiry(token, datetime.now(UTC)),
         scopes=provider.granted_scopes(token),
     )
     intent = Intent(
@@ -333,6 +336,14 @@ def _credentials(provider: Provider) -> dict[str, Any]:
     return {"auth": HTTPBasicAuth(*encoded), "include_client_id": False}
 
 
+def _ask_consent(params: dict[str, Any], anew: Mapping[str, str]) -> None:
+    """Ask for consent beside whatever else is asked: `prompt` is a list (OIDC Core, section 3.1.2.1)."""
+    asked = f"{params.get('prompt', '')} {anew.get('prompt', '')}".split()
+    params.update(anew)
+    if asked:
+        params["prompt"] = " ".join(dict.fromkeys(asked))
+
+
 @contextmanager
 def _stops_for(somebody: bool, purpose: str, *, shared: bool = False) -> Iterator[None]:
     """Have the page of whatever stops this lead back to the account, where `somebody` is signed in and stays so, let it
@@ -375,11 +386,6 @@ def _send(signal: NamedSignal, blueprint: DanceBlueprint, *, first: Any = None, 
 def _stop(error: ProviderError, provider: str, target: str) -> Stop:
     detail = f"{error.fault.value} at the {error.call} call: {error.detail}"
     return Stop(_OUTCOMES[error.fault], provider=provider, next=target, detail=detail)
-
-
-def _expiry(token: Mapping[str, Any]) -> datetime | None:
-    seconds = token.get("expires_in")
-    return None if seconds is None else datetime.now(UTC) + timedelta(seconds=seconds)
 
 
 def _must_be_empty(value: dict[str, Any]) -> None:

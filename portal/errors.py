@@ -44,6 +44,36 @@ class SealError(PortalError):
         self.reason = reason
 
 
+class TokenError(PortalError):
+    """A person's token can't be used. `provider` is the configured name or "", `reason` one word for the log."""
+
+    def __init__(self, reason: str, provider: str) -> None:
+        super().__init__(reason, provider)
+        self.reason = reason
+        self.provider = provider
+
+
+class TryAgain(TokenError):
+    """For the moment: the provider or the store is out of reach, or somebody else is still refreshing the token.
+
+    `retry_after` is in seconds; before that another try would only add to the trouble.
+    """
+
+    def __init__(self, reason: str, provider: str, *, retry_after: float) -> None:
+        super().__init__(reason, provider)
+        self.retry_after = retry_after
+
+
+class Reconnect(TokenError):
+    """No later try can succeed until somebody has done something: mostly the person, by going to the provider again.
+
+    `reason` is `refused` (the provider won't have it any more), `expired` (and nothing to renew it with), `lost` (a
+    refresh token that works only once was sent off, and the answer never came), `deauthorized` (they removed the
+    application there), `sealed` (it does not open), `not-linked` (they have no such identity); or, where it is the
+    admin's turn, `not-kept` (the setting `keep_tokens`), `provider-off` or `suspended` (the user).
+    """
+
+
 class Outcome(Enum):
     """Every way a request can end on the error page: a code for the templates and the log, and the HTTP status.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TypedDict, cast
 
 from flask import Response, request, session, url_for
@@ -21,7 +22,7 @@ from portal.security import forget_before_sign_in
 from portal.sessions import Ticket
 from portal.signals import identity_linked, sign_in_refused, tell, user_signed_in, user_signed_up
 
-NOTICE = "portal_notice"  # in Flask's session until the next page has shown it: a code, and a provider's title
+NOTICE = "portal_notice"  # in Flask's session until the next page has shown it: a code, a provider's title, and more
 
 OUTCOMES = {
     Reason.PROVIDER_OFF: Outcome.PROVIDER_OFF,
@@ -101,7 +102,7 @@ def land(
             return response
 
 
-def move_on(signed_in: SignedIn, ticket: Ticket, notice: list[str]) -> Response:
+def move_on(signed_in: SignedIn, ticket: Ticket, notice: Sequence[object]) -> Response:
     """Back to the account page, the session under its new secret and the form tokens made anew (T52)."""
     here = parts()
     forget_before_sign_in(everything=here.owns_app)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import asdict, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from portal.devices import Devices, is_of
 from portal.errors import AlreadyExists, NotFound, StoreError
@@ -20,11 +20,28 @@ from portal.models import Email, Event, OAuth, Pending, Session, Token, User
 from portal.pending import make_recovery, open_pending, pending_id
 from portal.records import Arrival, Records, Seat, email_id
 from portal.remains import clear, make_mark
+from portal.revocation import Farewell, make_farewell
 from portal.storage import Delete, Insert, Mutation, Store, Transaction, Update, find
 
 AT_ONCE = 200  # events removed at once, each with the session it names; Datastore takes 500 mutations
+_OURS = {"sealed", "version", "oauth_id", "lease", "lease_until", "spent_at", "retry_at"}  # nothing of a Token's owner
 _TOLD_OF_AN_EVENT = {"what", "when", "entry", "device", "by", "note"}
 _TOLD_OF_A_SESSION = {"created", "seen", "expires", "device", "oauth_id", "shared", "email"}
+
+
+class Unlinked(NamedTuple):
+    """What an unlink leaves: the user, what was removed, the acting session, and what is to be done at the provider."""
+
+    user: User
+    oauth: OAuth
+    session: Session | None
+    farewell: Farewell
+
+
+class Deleted(NamedTuple):
+    """What is to be done at the providers, for each identity that a deleted user had."""
+
+    farewells: tuple[Farewell, ...]
 
 
 class Membership:
@@ -155,21 +172,25 @@ class Membership:
         new_id: str | None = None,
         usable: Callable[[OAuth], bool],
         end_others: bool,
+        also: Sequence[Mutation] = (),
+        at_the_providers_word: bool = False,
         by: str | None = None,
-    ) -> tuple[User, OAuth, Session | None] | Refuse:
+    ) -> Unlinked | Refuse:
         """Remove one of the user's own identities, never the last usable one, whatever runs beside it (T42, T45).
 
         `usable` says of an identity whether one can sign in with it. The acting session stays (T46), under `new_id`;
-        sessions that came by the identity end with it, and with `end_others` all others do. With `by` it is an admin's
-        work, who may do it to the suspended as well. Raises StoreError.
+        sessions that came by the identity end with it, and with `end_others` all others do. `also` is written with it.
+        Raises StoreError. Its access is withdrawn at the provider by an entry in the outbox, written with the rest;
+        `at_the_providers_word` it is so already. That, and an admin's work (`by`), is done to the suspended as well.
         """
 
-        def work(transaction: Transaction) -> tuple[User, OAuth, Session | None] | Refuse:
+        def work(transaction: Transaction) -> Unlinked | Refuse:
             now_user: User | None
             acting: Session | None
             now_user, acting = find(transaction, user.key, session.key if session else None)
-            active = now_user is not None and (now_user.status == "active" or by is not None)
-            if now_user is None or not active or (session and not is_of(acting, now_user)):
+            forced = at_the_providers_word or by is not None
+            may_change = now_user is not None and (now_user.status == "active" or forced)
+            if now_user is None or not may_change or (session and not is_of(acting, now_user)):
                 return Refuse(Reason.NOT_THE_SAME)  # a session that was ended meanwhile must not come back to life
             owned = transaction.list_at([OAuth.key_of(each) for each in now_user.oauths])
             mine = next((oauth for oauth in owned if oauth.id == oauth_id), None)
@@ -177,7 +198,9 @@ class Membership:
             decision = decide_unlink(owned=mine is not None, usable_others=sum(1 for oauth in others if usable(oauth)))
             if not isinstance(decision, Unlink) or mine is None:
                 return decision if isinstance(decision, Refuse) else Refuse(Reason.NOT_FOUND)
-            emails = self._emails_of(transaction, [oauth_id])
+            tokens = transaction.list_at([Token.key_of(oauth_id)])
+            emails = self._emails_of(transaction, tokens)
+            farewell = Farewell(mine.entry, None, "over") if at_the_providers_word else self._farewell(mine, tokens)
             changed = replace(
                 now_user, oauths=tuple(oauth.id for oauth in others), epoch=now_user.epoch + (1 if end_others else 0)
             )
@@ -193,9 +216,11 @@ class Membership:
                 *(Delete(email.key) for email in emails),
                 *moves,
                 Insert(self._records.event(user.id, "unlinked", stays, mine, by=by)),
+                *_outbox([farewell]),
+                *also,
             ]
             transaction.write(*mutations)
-            return changed, mine, stays
+            return Unlinked(changed, mine, stays, farewell)
 
         return self._store.transact(work)
 
@@ -238,8 +263,19 @@ class Membership:
         (user,) = self._store.look_up(User.key_of(pending.user_id or "-"))
         return user if user and user.status == "active" and user.epoch == pending.epoch else None
 
-    def delete(self, user: User, session: Session | None = None, *, seconds: float = 1.0) -> bool:
-        """Remove the user and all that is held about them; every session ends. False if they were gone already.
+    def delete(
+        self,
+        user: User,
+        session: Session | None = None,
+        *,
+        also: Sequence[Mutation] = (),
+        only_with: str | None = None,
+        seconds: float = 1.0,
+    ) -> Deleted | None:
+        """Remove the user and all that is held about them; every session ends. None if they were gone already.
+
+        `also` is written with it. `only_with`: not if they have an identity other than this one, whose provider has
+        ended its access itself. For the others the outbox gets entries.
 
         One transaction, with what the newest events lead to in it. What they leave, and what came beside them, follows
         in batches, for so many seconds here and then by the tick (`portal.remains`): nobody can ask for it any more,
@@ -247,22 +283,31 @@ class Membership:
         """
         newest = self._store.list_under(Event, user.id, limit=AT_ONCE)
 
-        def work(transaction: Transaction) -> bool:
+        def work(transaction: Transaction) -> Deleted | None:
             (current,) = transaction.look_up(user.key)
-            if current is None:
-                return False
-            emails = self._emails_of(transaction, current.oauths)
+            if current is None or (only_with is not None and current.oauths != (only_with,)):
+                return None
+            keys = [key for each in current.oauths for key in (OAuth.key_of(each), Token.key_of(each))]
+            found = transaction.list_at(keys)
+            owned = [record for record in found if isinstance(record, OAuth)]
+            tokens = [record for record in found if isinstance(record, Token)]
+            emails = self._emails_of(transaction, tokens)
+            farewells = [self._farewell(oauth, tokens) for oauth in owned if oauth.id != only_with]
             transaction.write(
                 *(Delete(email.key) for email in emails),
                 *(Delete(Token.key_of(oauth_id)) for oauth_id in current.oauths),
                 *(Delete(OAuth.key_of(oauth_id)) for oauth_id in current.oauths),
                 *_with_sessions(newest, session),
                 Delete(current.key),
+                *_outbox(farewells),
+                *also,
                 Insert(make_mark(user.id, self._records.now())),
             )
-            return True
+            return Deleted(tuple(farewells))
 
         deleted = self._store.transact(work)
+        if deleted is None and only_with is not None:
+            return None
         with suppress(StoreError):  # the account is gone, and that is what there is to say
             clear(self._store, user.id, seconds=seconds)
         return deleted
@@ -302,9 +347,13 @@ class Membership:
         stays = replace(acting, id=new_id, epoch=epoch, seen=self._records.now())
         return stays, self._devices.hand_over(acting, stays)
 
-    def _emails_of(self, transaction: Transaction, oauth_ids: Any) -> list[Email]:
-        """The addresses that these identities proved: found by what their Tokens say, kept only if they are theirs."""
-        tokens = transaction.list_at([Token.key_of(oauth_id) for oauth_id in oauth_ids])
+    def _farewell(self, oauth: OAuth, tokens: Sequence[Token]) -> Farewell:
+        token = next((token for token in tokens if token.oauth_id == oauth.id), None)
+        return make_farewell(oauth, token, cipher=self._records.cipher, now=self._records.now())
+
+    def _emails_of(self, transaction: Transaction, tokens: Sequence[Token]) -> list[Email]:
+        """The addresses that identities proved: found by what their Tokens say, kept only if they are theirs."""
+        oauth_ids = {token.oauth_id for token in tokens}
         keys = {key for token in tokens if (key := email_id(token.email, verified=token.email_verified))}
         emails = transaction.list_at([Email.key_of(key) for key in sorted(keys)])
         return [email for email in emails if email.oauth_id in oauth_ids]
@@ -316,6 +365,11 @@ class Membership:
         ids = list(dict.fromkeys([*(event.session_id for event in events if event.session_id), *listed]))
         for start in range(0, len(ids), AT_ONCE):
             yield from self._store.list_at([Session.key_of(each) for each in ids[start : start + AT_ONCE]])
+
+
+def _outbox(farewells: Sequence[Farewell]) -> list[Mutation]:
+    """What the provider has yet to be told, written with what it is about: neither can be without the other (T81)."""
+    return [Insert(farewell.revocation) for farewell in farewells if farewell.revocation is not None]
 
 
 def _is_for(pending: Pending | None, user: User | None) -> bool:
@@ -339,6 +393,6 @@ def _with_sessions(events: Sequence[Event], session: Session | None = None) -> l
 def _readable(token: Token | None) -> dict[str, Any]:
     if token is None:
         return {}
-    shown = {key: value for key, value in asdict(token).items() if key not in {"sealed", "version", "oauth_id"}}
+    shown = {key: value for key, value in asdict(token).items() if key not in _OURS}
     until = f"until {token.expires.isoformat()}" if token.expires else "without an end that the provider names"
     return shown | {"token": f"stored, sealed, {until}" if token.sealed else "not stored"}

@@ -75,7 +75,7 @@ class Token:
 
     oauth_id: str
     sealed: bytes | None  # None where the provider's tokens are not kept
-    version: int  # counts the seals, and is bound into them, so that an older value put back does not open (T73)
+    version: int  # counts the tokens (a new key changes it not), bound into the seal: an older one doesn't open (T73)
     expires: datetime | None
     scopes: tuple[str, ...]
     name: str | None
@@ -84,6 +84,14 @@ class Token:
     email_verified: bool
     avatar: str | None
     used: datetime
+    # How it is kept usable. Whoever signs in writes a row without any of these but the first two, and wins.
+    renewed: datetime | None = None  # when the sealed token came, by a sign-in or a refresh
+    refresh_expires: datetime | None = None  # of the refresh token, where the provider says so
+    lease: str | None = None  # who is refreshing it, until `lease_until` at the latest
+    lease_until: datetime | None = None
+    spent_at: datetime | None = None  # when the holder of the lease sent off a refresh token that works only once
+    retry_at: datetime | None = None  # a refresh failed for the moment; nobody tries again before this
+    ended: str | None = None  # why only the person can help: "refused", "lost" or "deauthorized"
 
     @staticmethod
     def key_of(oauth_id: str) -> Key[Token]:
@@ -192,4 +200,67 @@ class Pending:
         return Pending.key_of(self.id)
 
 
-Record: TypeAlias = User | OAuth | Token | Session | Email | Event | Pending
+@dataclass(frozen=True, slots=True)
+class Canary:
+    """A known value, sealed with the token keys of this store: who can't open it has other keys (T76). There is one."""
+
+    KIND: ClassVar = "Canary"
+
+    id: str
+    sealed: bytes
+
+    @staticmethod
+    def key_of(canary_id: str) -> Key[Canary]:
+        return Key(Canary, (canary_id,))
+
+    @property
+    def key(self) -> Key[Canary]:
+        return Canary.key_of(self.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Revocation:
+    """An access that is still to be withdrawn at its provider, for an identity that is gone from here (T81).
+
+    Whose it was is in `sealed` alone. The row goes when it is done, or when it is given up.
+    """
+
+    KIND: ClassVar = "Revocation"
+
+    id: str  # random
+    sealed: bytes  # the token, and which identity of which provider it was; bound to this record
+    made: datetime
+    due: datetime  # when it is tried next
+    tries: int  # begun so far
+
+    @staticmethod
+    def key_of(revocation_id: str) -> Key[Revocation]:
+        return Key(Revocation, (revocation_id,))
+
+    @property
+    def key(self) -> Key[Revocation]:
+        return Revocation.key_of(self.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What became of a wish to have data deleted, that a provider passed on. It doesn't say whose (T100)."""
+
+    KIND: ClassVar = "Receipt"
+
+    id: str  # digest of the code that the person was given
+    entry: str  # the provider's configured name
+    what: str  # "account", "identity", or "nothing" where nothing was held
+    when: datetime
+    expires: datetime
+
+    @staticmethod
+    def key_of(receipt_id: str) -> Key[Receipt]:
+        return Key(Receipt, (receipt_id,))
+
+    @property
+    def key(self) -> Key[Receipt]:
+        return Receipt.key_of(self.id)
+
+
+Record: TypeAlias = User | OAuth | Token | Session | Email | Event | Pending | Canary | Revocation | Receipt

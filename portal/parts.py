@@ -16,8 +16,11 @@ from portal.config import Config
 from portal.flow import Flows
 from portal.pictures import Pictures
 from portal.readiness import Readiness
+from portal.removals import Removals
+from portal.revoker import Revoker
 from portal.sessions import Sessions
 from portal.storage import Store
+from portal.tokens import Tokens
 from portal.user import CurrentUser
 from portal.ways import Ways
 from providers.base import Provider
@@ -36,6 +39,9 @@ class Parts:
     sessions: Sessions
     flows: Flows
     backchannel: BackChannel
+    tokens: Tokens
+    revoker: Revoker
+    removals: Removals
     readiness: Readiness
     avatar_ids: AvatarIds
     pictures: Pictures

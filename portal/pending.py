@@ -23,6 +23,11 @@ def pending_id(secret: str) -> str:
     return digest("Pending", secret)
 
 
+def pending_owner(key: str) -> tuple[str, ...]:
+    """Whom a record's sealed value is bound to (T73)."""
+    return (Pending.KIND, key)
+
+
 def make_pending(
     secret: str, purpose: str, arrival: Arrival, *, cipher: TokenCipher, now: datetime, user: User | None = None
 ) -> Pending:
@@ -35,7 +40,7 @@ def make_pending(
         purpose=purpose,
         user_id=user.id if user else None,
         epoch=user.epoch if user else None,
-        sealed=cipher.seal(json.dumps(document).encode(), Pending.KIND, key),
+        sealed=cipher.seal(json.dumps(document).encode(), *pending_owner(key)),
         expires=now + LIFETIME,
     )
 
@@ -68,7 +73,7 @@ def open_pending(pending: Pending | None, purpose: str, *, cipher: TokenCipher, 
     if pending is None or pending.purpose != purpose or now >= pending.expires or pending.sealed is None:
         return None
     try:
-        document = json.loads(cipher.unseal(pending.sealed, Pending.KIND, pending.id))
+        document = json.loads(cipher.unseal(pending.sealed, *pending_owner(pending.id)))
     except SealError:
         return None
     known = {field.name for field in fields(Identity)}  # a newer version's fields are not ours to read (T101)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -11,6 +10,8 @@ from typing import Any
 
 from portal.addresses import normalise_address
 from portal.crypto import TokenCipher, digest
+from portal.errors import SealError
+from portal.kept import open_kept, refresh_expiry, seal_kept, token_owner
 from portal.lifetimes import Lifetimes
 from portal.models import Email, Event, OAuth, Session, Token, User
 from portal.user_agent import describe
@@ -38,8 +39,6 @@ WHATS = frozenset(
         "exported",
     }
 )
-
-_KEPT_OF_A_TOKEN = ("access_token", "refresh_token", "id_token", "token_type")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,13 +144,22 @@ class Records:
             email=arrival.identity.email if arrival.is_verified else None,
         )
 
-    def token(self, user_id: str, arrival: Arrival, *, version: int) -> Token:
-        """What is kept beside the OAuth, its token sealed for this user, row and version (T73)."""
-        identity, sealed = arrival.identity, None
+    def token(self, user_id: str, arrival: Arrival, *, version: int, before: Token | None = None) -> Token:
+        """What is kept beside the OAuth, its token sealed for this user, row and version (T73).
+
+        `before` is the row it takes the place of. Its refresh token stays where no new one came: Google gives one at
+        the first consent only.
+        """
+        identity, sealed, refresh_expires = arrival.identity, None, None
         if arrival.token is not None:
-            kept = {name: arrival.token[name] for name in _KEPT_OF_A_TOKEN if arrival.token.get(name)}
-            owner = (Token.KIND, arrival.oauth_id, user_id, "sealed", str(version))
-            sealed = self.cipher.seal(json.dumps(kept).encode(), *owner)
+            refresh_expires = refresh_expiry(arrival.token, self.now())
+            refresh_token = None
+            if before is not None and not arrival.token.get("refresh_token"):
+                refresh_token = self._still_good(before, user_id, arrival.entry)
+                refresh_expires = before.refresh_expires if refresh_token else None
+            kept = {**arrival.token, "refresh_token": arrival.token.get("refresh_token") or refresh_token}
+            owner = token_owner(arrival.oauth_id, user_id, version)
+            sealed = seal_kept(self.cipher, kept, entry=arrival.entry, owner=owner)
         return Token(
             oauth_id=arrival.oauth_id,
             sealed=sealed,
@@ -164,7 +172,19 @@ class Records:
             email_verified=identity.email_trust is not EmailTrust.NONE,
             avatar=identity.avatar,
             used=self.now(),
+            renewed=self.now() if sealed else None,
+            refresh_expires=refresh_expires,
         )
+
+    def _still_good(self, before: Token, user_id: str, entry: str) -> str | None:
+        """The refresh token of a row, if it came by the same client and nothing is known against it."""
+        if before.ended is not None or before.spent_at is not None:
+            return None
+        try:
+            kept = open_kept(self.cipher, before, user_id)
+        except SealError:  # whoever has lost a key signs in all the same (T76)
+            return None
+        return kept.get("refresh_token") if kept.get("entry") == entry else None
 
     def event(
         self,
@@ -197,8 +217,13 @@ class Records:
 
 
 def oauth_id(issuer: str, subject: str) -> str:
-    """The key of an identity's OAuth."""
+    """The key of the OAuth that an identity has, or would have."""
     return digest("OAuth", issuer, subject)
+
+
+def receipt_id(code: str) -> str:
+    """The key of the Receipt whose code a person holds."""
+    return digest("Receipt", code)
 
 
 def email_id(address: str | None, *, verified: bool) -> str | None:

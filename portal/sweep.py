@@ -20,7 +20,7 @@ from datetime import datetime, timedelta
 
 from portal import remains
 from portal.lifetimes import Lifetimes
-from portal.models import Key, Pending, Session
+from portal.models import Key, Pending, Receipt, Session
 from portal.storage import Delete, Store
 from portal.storage.budget import CALL, request_budget
 
@@ -47,6 +47,7 @@ def tick(store: Store, now: datetime, lifetimes: Lifetimes | None = None) -> Swe
     swept = Swept()
     with request_budget(SECONDS + CALL):  # a page's few seconds would not do
         clear_pending(store, now)
+        clear_receipts(store, now)
         for swept in walk(store, now, lifetimes):
             if swept.seen >= ROWS or time.monotonic() >= ends:
                 break
@@ -66,6 +67,20 @@ def clear_pending(store: Store, now: datetime) -> int:
         if over:
             store.commit(*over)
         deleted += len(over)
+        after = page[-1].key
+    return deleted
+
+
+def clear_receipts(store: Store, now: datetime) -> int:
+    """Delete what deletions left behind for who asks what became of them, at most ROWS of it; how many. Raises
+    StoreError."""
+    after: Key[Receipt] | None = None
+    seen = deleted = 0
+    while seen < ROWS and (page := store.scan(Receipt, after=after, limit=PAGE)):
+        over = [Delete(receipt.key) for receipt in page if now >= receipt.expires]
+        if over:
+            store.commit(*over)
+        seen, deleted = seen + len(page), deleted + len(over)
         after = page[-1].key
     return deleted
 

@@ -71,6 +71,54 @@ def fetch(
     raise ProviderError(fault, call, str(response.status_code), status=response.status_code)
 
 
+def send_form(
+    http: requests.Session,
+    url: str,
+    fields: Mapping[str, str],
+    *,
+    call: Call,
+    credentials: requests.auth.AuthBase | None = None,
+) -> requests.Response:
+    """The answer to a POST of a form, whatever its status, its body not yet read. Raises ProviderError."""
+    with _network(call):
+        return http.post(
+            url,
+            data=dict(fields),
+            headers={"Accept": "application/json"},  # without it GitHub answers with a form
+            auth=credentials or _Bearer(None),
+            allow_redirects=False,
+            stream=True,
+            timeout=TIMEOUT,
+        )
+
+
+def send(
+    http: requests.Session,
+    method: str,
+    url: str,
+    *,
+    call: Call,
+    access_token: str | None = None,
+    credentials: requests.auth.AuthBase | None = None,
+    params: Mapping[str, str] | None = None,
+    json: Mapping[str, str] | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> requests.Response:
+    """The answer to a call of any other method, whatever its status, its body not yet read. Raises ProviderError."""
+    with _network(call):
+        return http.request(
+            method,
+            url,
+            params=params,
+            json=json,
+            headers={"Accept": "application/json", **(headers or {})},
+            auth=credentials or _Bearer(access_token),
+            allow_redirects=False,
+            stream=True,
+            timeout=TIMEOUT,
+        )
+
+
 def read_json(response: requests.Response, *, call: Call, expect: Container = dict) -> Any:
     """The document in an answer, whatever its status. Raises ProviderError (T85)."""
     media_type = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()

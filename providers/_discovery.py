@@ -29,6 +29,7 @@ class Metadata:
     claims: frozenset[str]  # those that the issuer says it may tell; empty where it says nothing
     sends_iss: bool
     basic_auth: bool  # whether the client secret goes into a header, not among the parameters
+    revocation_url: str = ""  # RFC 8414, section 2; "" where the issuer has none
 
 
 class Discovery:
@@ -75,6 +76,7 @@ def read_metadata(document: Mapping[str, Any], issuer: str) -> Metadata:
         claims=_texts(document, "claims_supported"),
         sends_iss=document.get("authorization_response_iss_parameter_supported") is True,  # RFC 9207, section 3
         basic_auth="client_secret_basic" in ways and "client_secret_post" not in ways,
+        revocation_url=_optional(document, "revocation_endpoint", only_https=issuer.startswith("https:")),
     )
 
 
@@ -84,6 +86,14 @@ def _endpoint(document: Mapping[str, Any], name: str, *, only_https: bool) -> st
     if not isinstance(url, str) or not is_safe_url(url) or (only_https and not url.startswith("https:")):
         raise ProviderError(Fault.MALFORMED, "discovery", f"{name} is missing or not https")
     return url
+
+
+def _optional(document: Mapping[str, Any], name: str, *, only_https: bool) -> str:
+    """An address that sign-in can do without: one that isn't safe is none, and locks nobody out."""
+    try:
+        return _endpoint(document, name, only_https=only_https)
+    except ProviderError:
+        return ""
 
 
 def _texts(document: Mapping[str, Any], name: str) -> frozenset[str]:

@@ -7,7 +7,7 @@ from typing import Final, Literal, TypeAlias
 
 MAX_DETAIL: Final = 200  # characters
 
-Call: TypeAlias = Literal["token", "profile", "email", "membership", "discovery", "keys", "authorization"]
+Call: TypeAlias = Literal["token", "profile", "email", "membership", "discovery", "keys", "authorization", "revocation"]
 
 
 class Fault(StrEnum):

@@ -6,17 +6,19 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from enum import Enum
 from typing import Any, ClassVar, Final, Self
-from urllib.parse import urlsplit
+from urllib.parse import quote_plus, urlsplit
 
 import requests
 
 from providers._answers import Answer, ApiVersion, Console, Registered, page_text, read_authorization
-from providers._calls import as_provider_error, fetch, get_json, in_parallel, read_json
+from providers._calls import as_provider_error, fetch, get_json, in_parallel, read_json, send, send_form
 from providers._documents import claim, claim_address, claim_url, is_safe_url
 from providers._faults import Call, Fault, ProviderError, UnknownProvider
 from providers._secrets import Secret
+from providers._withdrawal import Removal, Withdrawn
 
 __all__ = [
     "Answer",
@@ -29,8 +31,10 @@ __all__ = [
     "Provider",
     "ProviderError",
     "Registered",
+    "Removal",
     "Secret",
     "UnknownProvider",
+    "Withdrawn",
     "as_provider_error",
     "claim",
     "claim_address",
@@ -43,11 +47,14 @@ __all__ = [
     "origin",
     "page_text",
     "read_json",
+    "send",
+    "send_form",
     "text_subject",
 ]
 
-_WHERE: Final = ("authorization_url", "issuer")  # what says whose server it is
+REFRESH_AT: Final = 0.8  # of a token's life
 MAX_LIFE: Final = 10**9  # seconds, 31 years; beyond lie the "never expires" of some, which no date can hold
+_WHERE: Final = ("authorization_url", "issuer")  # what says whose server it is
 
 
 class EmailTrust(Enum):
@@ -109,6 +116,11 @@ class Provider(ABC):
     another_account: Mapping[str, str] = field(default_factory=dict, hash=False)  # asks for another account (T65)
     reauthentication: Mapping[str, str] = field(default_factory=dict, hash=False)  # asks for a proof anew (T47)
     proves_time: bool = False  # whether `identify` takes `since`, and can tell that the person was asked after it
+    consent_anew: Mapping[str, str] = field(default_factory=dict, hash=False)  # asks for a refresh token once more
+    refresh_is_single_use: bool = False  # whether a refresh token works once, and a second use ends the grant (T80)
+    revokes_alive_only: bool = False  # whether an access token must be alive for the access to be withdrawn with it
+    tells_of_removal: bool = False  # whether it sends us signed requests when somebody removes the application there
+    renews_expired: bool = True  # whether an access token that has expired can still be renewed
     vouches: bool = True  # whether it ever verifies an address; where it never does, nothing tells who came back
     avatar_hosts: tuple[str, ...] = ()  # where its people's pictures are, by https; each with all below it (T91)
     leaves_fragment: bool = False  # whether it redirects back with a fragment, which browsers carry on to our pages
@@ -180,6 +192,54 @@ class Provider(ABC):
         if not isinstance(scope, str):
             return self.scopes
         return tuple(re.findall(r"[^ ,]+", scope))  # GitHub sends commas, and "" where nothing was granted (T90)
+
+    def can_refresh(self, token: Mapping[str, Any]) -> bool:
+        """Whether there is anything to renew a kept token with."""
+        return bool(token.get("refresh_token"))
+
+    def refresh(self, http: requests.Session, token: Mapping[str, Any]) -> dict[str, Any]:
+        """A new token for a kept one that `can_refresh`, as `read_token` reads it (RFC 6749, section 6).
+
+        Raises ProviderError; its fault is CODE_REFUSED where the provider takes the old token for nothing any more.
+        """
+        return self.ask_token(http, {"grant_type": "refresh_token", "refresh_token": token["refresh_token"]})
+
+    def revoke(self, http: requests.Session, token: Mapping[str, Any]) -> Withdrawn:  # noqa: ARG002 - for who can
+        """Withdraw what the person granted, all of it, with a kept token. Raises ProviderError where that can't be said
+        to have happened: then it is tried again."""
+        return Withdrawn.NO_WAY
+
+    def read_removal(self, signed: str, *, now: float) -> Removal:  # noqa: ARG002 - for who `tells_of_removal`
+        """Whom a signed request of this provider is about. `now` in epoch seconds. Raises ValueError for what it did
+        not sign, or not just now."""
+        raise ValueError("this provider signs no such requests")
+
+    def ask_token(self, http: requests.Session, fields: Mapping[str, str]) -> dict[str, Any]:
+        """What the token endpoint answers to a form that is sent in this client's name. Raises ProviderError."""
+        credentials = None
+        if self.basic_auth:  # encoded before the header's own encoding (RFC 6749, section 2.3.1)
+            credentials = requests.auth.HTTPBasicAuth(*map(quote_plus, (self.client_id, self.client_secret.plain)))
+        else:
+            fields = {**fields, "client_id": self.client_id, "client_secret": self.client_secret.plain}
+        return self.read_token(send_form(http, self.token_url, fields, call="token", credentials=credentials))
+
+    def due_at(self, renewed: datetime, expires: datetime) -> datetime:
+        """When a token that came then, and ends then, is to be renewed."""
+        return renewed + REFRESH_AT * (expires - renewed)
+
+    def owns(self, url: str) -> bool:
+        """Whether an address is of this provider's API: to no other does a person's token ever go."""
+        return bool(self.api_url) and origin(url) == origin(self.api_url)
+
+    def sign(self, request: requests.PreparedRequest, access_token: str) -> None:
+        """Put a person's token into a call of the API (RFC 6750, section 2.1)."""
+        request.headers["Authorization"] = f"Bearer {access_token}"
+
+    def rejects(self, response: requests.Response) -> bool:
+        """Whether an answer of the API says that the access token is dead, and not something else that a 401 may mean
+        (RFC 6750, section 3.1)."""
+        said = response.headers.get("WWW-Authenticate", "")
+        return response.status_code == 401 and ("invalid_token" in said or "error=" not in said)
 
     def is_at(self, url: str) -> bool:
         """Whether a URL has the scheme, host and port of one of this provider's own addresses."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar, Final, Self
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import requests
 
@@ -23,6 +23,7 @@ from providers.base import (
     Provider,
     ProviderError,
     Registered,
+    Withdrawn,
     claim,
     claim_address,
     claim_url,
@@ -30,6 +31,7 @@ from providers.base import (
     in_parallel,
     numeric_subject,
     page_text,
+    send,
 )
 
 API_VERSION = "2022-11-28"  # Enterprise Servers know it, too; on github.com it lives until March 2028 at least
@@ -46,6 +48,7 @@ class GitHub(Provider):
     TOKEN_FAULTS: ClassVar[Mapping[str, Fault]] = {
         **Provider.TOKEN_FAULTS,
         "bad_verification_code": Fault.CODE_REFUSED,
+        "bad_refresh_token": Fault.CODE_REFUSED,
         "incorrect_client_credentials": Fault.CLIENT_REFUSED,
     }
     TOKEN_REFUSALS: ClassVar[Mapping[str, Registered]] = {
@@ -108,6 +111,29 @@ class GitHub(Provider):
             avatar=claim_url(user, "avatar_url"),
         )
 
+    def revoke(self, http: requests.Session, token: Mapping[str, Any]) -> Withdrawn:
+        """docs.github.com, "Delete an app authorization": every token of this person and app ends, new ones too."""
+        response = send(
+            http,
+            "DELETE",
+            f"{self.api_url}/applications/{quote(self.client_id, safe='')}/grant",
+            call="revocation",
+            credentials=requests.auth.HTTPBasicAuth(self.client_id, self.client_secret.plain),
+            json={"access_token": token["access_token"]},
+            headers=HEADERS,
+        )
+        status = response.status_code
+        if status == 204:
+            return Withdrawn.REMOVED
+        if status in (404, 422):  # a token that it doesn't know (any more)
+            return Withdrawn.OVER
+        fault = Fault.CLIENT_REFUSED if status == 401 else Fault.STATUS
+        raise ProviderError(fault, "revocation", str(status), status=status)
+
+    def rejects(self, response: requests.Response) -> bool:
+        # Its API answers 401 to a good token, too, where it wants an app's own; only these words are about the token.
+        return response.status_code == 401 and b"Bad credentials" in response.content
+
     def read_dry_authorization(self, response: requests.Response, redirect_uri: str) -> Answer:
         location = response.headers.get("Location", "")
         if response.status_code == 404:
@@ -167,6 +193,8 @@ provider = GitHub(
     avatar_hosts=("avatars.githubusercontent.com",),
     another_account={"prompt": "select_account"},
     reauthentication={"prompt": "select_account"},
+    revokes_alive_only=True,
+    refresh_is_single_use=True,  # where tokens expire at all: it is a setting of the app
     console=Console(
         url="https://github.com/settings/developers",
         path="OAuth Apps, New OAuth App",

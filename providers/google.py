@@ -7,13 +7,15 @@ from base64 import urlsafe_b64decode
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Final, Self
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 import requests
 
 from providers._domains import ascii_domain, read_domains
-from providers.base import Answer, Console, EmailTrust, Fault, ProviderError, Registered
+from providers.base import Answer, Console, EmailTrust, Fault, ProviderError, Registered, Withdrawn, send_form
 from providers.oidc import OpenIDProvider
+
+ISSUER: Final = "https://accounts.google.com"
 
 # What the page says to which Google sends whoever asks wrongly, as seen in public reports of 2024-2026. It judges the
 # redirect URI by its policy first, and calls what breaks that `invalid_request`.
@@ -51,6 +53,22 @@ class Google(OpenIDProvider):
         # Only a hint to Google's account picker: whoever wants to, changes it in the address bar (T18).
         hint = {"hd": domains[0] if len(domains) == 1 else "*"}
         return replace(configured, authorization_params={**configured.authorization_params, **hint})
+
+    def asking_offline(self) -> Self:
+        # Google has a parameter where the standard has a scope, and gives a refresh token at the first consent only.
+        asking = {**self.authorization_params, "access_type": "offline"}
+        return replace(self, authorization_params=asking, consent_anew={"prompt": "consent"})
+
+    def revoke(self, http: requests.Session, token: Mapping[str, Any]) -> Withdrawn:
+        # The token is all that Google documents for it; the whole grant ends with either of the two.
+        fields = {"token": token.get("refresh_token") or token["access_token"]}
+        return self.read_withdrawn(send_form(http, self.revocation_url, fields, call="revocation"))
+
+    def owns(self, url: str) -> bool:
+        parts = urlsplit(url)
+        is_googles = (parts.hostname or "").endswith(".googleapis.com") and parts.scheme == "https"
+        # A stand-in's tokens are none of Google's business.
+        return super().owns(url) or (is_googles and parts.port is None and self.issuer == ISSUER)
 
     def check_allowed(self, claims: Mapping[str, Any]) -> None:
         # By the claim, never by the address: an account outside of the Workspace can carry one of its addresses.
@@ -98,11 +116,12 @@ def _auth_error(location: str) -> str | None:
 # `auth_time` is not among the claims announced there, so Google is never asked to prove a time.
 provider = Google(
     title="Google",
-    issuer="https://accounts.google.com",
+    issuer=ISSUER,
     authorization_url="https://accounts.google.com/o/oauth2/v2/auth",
     token_url="https://oauth2.googleapis.com/token",  # noqa: S106 - an address, not a secret
     api_url="https://openidconnect.googleapis.com/v1",
     jwks_url="https://www.googleapis.com/oauth2/v3/certs",
+    revocation_url="https://oauth2.googleapis.com/revoke",
     console=Console(
         url="https://console.cloud.google.com/auth/clients",
         path="Create client, type Web application",

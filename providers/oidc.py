@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Self
+from urllib.parse import quote_plus
 
 import requests
 
@@ -21,10 +22,14 @@ from providers.base import (
     Identity,
     Provider,
     ProviderError,
+    Withdrawn,
     claim,
     claim_address,
     claim_url,
     get_json,
+    origin,
+    read_json,
+    send_form,
     text_subject,
 )
 
@@ -36,7 +41,7 @@ SIGN_IN_ANEW: Mapping[str, str] = {"prompt": "login", "max_age": "0"}  # OIDC Co
 class OpenIDProvider(Provider):
     """A provider whose ID token says who somebody is. With `discover`, its addresses come from its issuer."""
 
-    SETTINGS: ClassVar = Provider.SETTINGS | {"issuer", "authoritative_for"}
+    SETTINGS: ClassVar = Provider.SETTINGS | {"issuer", "authoritative_for", "offline"}
 
     authorization_url: str = ""
     token_url: str = ""
@@ -49,9 +54,11 @@ class OpenIDProvider(Provider):
     issuer: str = ""
     userinfo_url: str = ""
     jwks_url: str = ""
+    revocation_url: str = ""  # "" where there is none
     algorithms: tuple[str, ...] = ("RS256",)
     claims: frozenset[str] = frozenset()  # that the issuer says it may tell, beside those that every one does
     authoritative_for: tuple[str, ...] = ()  # the domains whose addresses the issuer itself gives to people
+    offline: bool = False  # whether a refresh token is asked for, so that the access token can be renewed
     discover: bool = False
 
     @property
@@ -68,13 +75,26 @@ class OpenIDProvider(Provider):
         return "openid" in self.scopes
 
     def configure(self, name: str, settings: Mapping[str, Any]) -> Self:
+        configured = self._configured(name, settings)
+        return configured.asking_offline() if configured.offline else configured
+
+    def asking_offline(self) -> Self:
+        """This provider as it asks for a refresh token (OIDC Core, section 11)."""
+        wanted = dict.fromkeys((*self.scopes, "offline_access"))
+        return replace(self, scopes=tuple(wanted), consent_anew={"prompt": "consent"})
+
+    def owns(self, url: str) -> bool:
+        return super().owns(url) or (bool(self.userinfo_url) and origin(url) == origin(self.userinfo_url))
+
+    def _configured(self, name: str, settings: Mapping[str, Any]) -> Self:
         given = dict(settings)
         if domains := given.get("authoritative_for"):
             given["authoritative_for"] = read_domains(domains, setting="authoritative_for", provider=name)
         if not given.get("issuer"):
             return super().configure(name, given)
         # Pinned addresses give way to the issuer's; those the configuration names itself go above both.
-        unpinned = replace(self, authorization_url="", token_url="", api_url="", jwks_url="", discover=True)
+        unpinned = replace(self, authorization_url="", token_url="", api_url="", jwks_url="", revocation_url="")
+        unpinned = replace(unpinned, discover=True)
         return super(OpenIDProvider, unpinned).configure(name, given)
 
     def resolve(self, http: requests.Session) -> Provider:
@@ -90,6 +110,7 @@ class OpenIDProvider(Provider):
             token_url=self.token_url or found.token_url,
             userinfo_url=f"{self.api_url}/userinfo" if self.api_url else found.userinfo_url,
             jwks_url=found.jwks_url,
+            revocation_url=found.revocation_url,
             algorithms=found.algorithms,
             claims=found.claims,
             sends_iss=found.sends_iss,
@@ -119,6 +140,41 @@ class OpenIDProvider(Provider):
             email_trust=self.email_trust(claims, email) if email else EmailTrust.NONE,
             avatar=claim_url(claims, "picture"),
         )
+
+    def revoke(self, http: requests.Session, token: Mapping[str, Any]) -> Withdrawn:
+        """RFC 7009: with the refresh token, where there is one, for the access tokens end with it."""
+        if not self.revocation_url:
+            return Withdrawn.NO_WAY
+        kind = "refresh_token" if token.get("refresh_token") else "access_token"
+        fields, credentials = {"token": token[kind], "token_type_hint": kind}, None
+        if self.basic_auth:
+            credentials = requests.auth.HTTPBasicAuth(*map(quote_plus, (self.client_id, self.client_secret.plain)))
+        else:
+            fields |= {"client_id": self.client_id, "client_secret": self.client_secret.plain}
+        return self.read_withdrawn(
+            send_form(http, self.revocation_url, fields, call="revocation", credentials=credentials)
+        )
+
+    def read_withdrawn(self, response: requests.Response) -> Withdrawn:
+        """What an answer of the revocation endpoint says. Raises ProviderError."""
+        status = response.status_code
+        if status == 200:  # of a token that was none any more, too (section 2.2)
+            return Withdrawn.REMOVED
+        answered = ProviderError(Fault.STATUS, "revocation", str(status), status=status)
+        if not 400 <= status < 500:
+            raise answered
+        try:
+            code = self.error_code(read_json(response, call="revocation"))
+        except ProviderError:
+            raise answered from None
+        match code:
+            case "invalid_token":  # not the RFC's, but Google's
+                return Withdrawn.OVER
+            case "unsupported_token_type":
+                return Withdrawn.NO_WAY
+            case "invalid_client" | "unauthorized_client":
+                raise ProviderError(Fault.CLIENT_REFUSED, "revocation", f"{status} {code}", status=status)
+        raise answered
 
     def check_allowed(self, claims: Mapping[str, Any]) -> None:
         """Raises ProviderError where the configuration lets in only some of the issuer's people, and not this one."""

@@ -45,6 +45,7 @@ class ProviderConfig:
     title: str | None = None
     scopes: tuple[str, ...] | None = None
     keep_tokens: bool = True
+    offline: bool | None = None  # whether a refresh token is asked for, where a provider has to be asked
     authorization_url: str | None = None
     token_url: str | None = None
     api_url: str | None = None

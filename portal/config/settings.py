@@ -48,6 +48,7 @@ class ProviderSettings(Table):
     title: Text | None = None
     scopes: Annotated[tuple[Scope, ...], BeforeValidator(values.list_cut_at(r"[\s,]+"))] | None = None
     keep_tokens: Flag = True
+    offline: Flag | None = None
     authorization_url: Endpoint | None = None
     token_url: Endpoint | None = None
     api_url: Endpoint | None = None

@@ -39,6 +39,7 @@ DESCRIPTIONS: Final[Mapping[tuple[str, str], str]] = {
     ("ProviderSettings", "title"): "What the button says: Continue with …",
     ("ProviderSettings", "scopes"): "Instead of the provider's own.",
     ("ProviderSettings", "keep_tokens"): "false forgets the provider's tokens once the person is known.",
+    ("ProviderSettings", "offline"): "true asks for a refresh token, to call the provider while the person is away.",
     ("ProviderSettings", "authorization_url"): "Another address to sign in at: an Enterprise server's, a test's.",
     ("ProviderSettings", "token_url"): "Another token endpoint.",
     ("ProviderSettings", "api_url"): "Another address of its API.",

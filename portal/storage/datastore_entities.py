@@ -17,7 +17,7 @@ from typing import Any, Literal, NamedTuple, get_args, get_origin, get_type_hint
 from google.cloud.datastore_v1 import types
 
 from portal.errors import StoreError
-from portal.models import Email, Event, Key, OAuth, Pending, Record, Session, Token, User
+from portal.models import Canary, Email, Event, Key, OAuth, Pending, Receipt, Record, Revocation, Session, Token, User
 
 # The bare protobuf classes: made with proto-plus's wrappers, a look-up of five keys costs 100 µs of CPU more.
 _Partition: Any = types.PartitionId.pb()
@@ -38,6 +38,9 @@ _PATHS: Mapping[type[Any], tuple[tuple[str, str | None], ...]] = {
     Email: ((Email.KIND, "id"),),
     Event: ((User.KIND, "user_id"), (Event.KIND, "id")),
     Pending: ((Pending.KIND, "id"),),
+    Canary: ((Canary.KIND, "id"),),
+    Revocation: ((Revocation.KIND, "id"),),
+    Receipt: ((Receipt.KIND, "id"),),
 }
 
 _INDEXED = {(Session, "user_id")}  # random ids, so that its rows are spread

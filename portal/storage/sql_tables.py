@@ -36,7 +36,7 @@ from sqlalchemy.schema import CreateColumn, CreateIndex, CreateTable
 from sqlalchemy.sql.elements import CompilerElement
 from sqlalchemy.types import TypeEngine
 
-from portal.models import Email, Event, OAuth, Pending, Session, Token, User
+from portal.models import Canary, Email, Event, OAuth, Pending, Receipt, Revocation, Session, Token, User
 
 R = TypeVar("R")
 
@@ -49,6 +49,9 @@ _KEYS: Mapping[type[Any], tuple[str, ...]] = {
     Email: ("id",),
     Event: ("user_id", "id"),
     Pending: ("id",),
+    Canary: ("id",),
+    Revocation: ("id",),
+    Receipt: ("id",),
 }
 
 # Only what is written and removed together is tied together: a Session outlives the unlinking of its OAuth (T46) and an

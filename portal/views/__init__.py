@@ -17,6 +17,7 @@ from portal.parts import parts
 from portal.places import this_path
 from portal.security import add_headers, check_post, limit_request
 from portal.views import (
+    access,
     account,
     auth,
     avatar,
@@ -30,6 +31,7 @@ from portal.views import (
     login,
     mine,
     recover,
+    removal,
     tasks,
     welcome,
 )
@@ -70,6 +72,7 @@ def make_blueprint(providers: Iterable[Provider], *, front_page: str = "/") -> B
     blueprint.add_url_rule("/account/add", "confirm", account.confirm)
     blueprint.add_url_rule("/account/add", "add", account.add, methods=["POST"])
     blueprint.add_url_rule("/account/unlink", "unlink", account.unlink, methods=["POST"])
+    blueprint.add_url_rule("/account/told", "told", access.told, methods=["POST"])
     blueprint.add_url_rule("/account/sessions/end", "end_session", devices.end, methods=["POST"])
     blueprint.add_url_rule("/account/sessions/end-others", "end_others", devices.end_others, methods=["POST"])
     blueprint.add_url_rule("/account/sessions/end-all", "end_all", devices.end_all, methods=["POST"])
@@ -82,11 +85,14 @@ def make_blueprint(providers: Iterable[Provider], *, front_page: str = "/") -> B
     blueprint.add_url_rule("/account/delete", "delete", mine.delete, methods=["POST"])
     for name, (path, view) in FOR_MACHINES.items():
         blueprint.add_url_rule(path, name, view)
+    blueprint.add_url_rule("/deletion", "deletion", removal.deletion)
     # After these, a provider that is on has its own; what is left over is off, or nothing.
     blueprint.add_url_rule("/login/<provider>", "switched_off", login.switched_off, methods=["GET", "POST"])
     blueprint.add_url_rule("/login/<provider>/authorized", "off_authorized", login.switched_off)
     for provider in providers:
         blueprint.register_blueprint(DanceBlueprint(provider, login=login.button))
+        if provider.tells_of_removal:
+            _add_removal(blueprint, provider.name)
     blueprint.url_value_preprocessor(_take_csrf_over)
     blueprint.before_request(_only_on_this_machine)
     blueprint.before_request(limit_request)
@@ -94,6 +100,15 @@ def make_blueprint(providers: Iterable[Provider], *, front_page: str = "/") -> B
     blueprint.after_request(_add_headers)
     errors.register(blueprint)
     return blueprint
+
+
+def _add_removal(blueprint: Blueprint, name: str) -> None:
+    """The addresses that an admin registers with a provider that tells us of removals."""
+    for path, endpoint, view in (
+        ("deauthorize", "deauthorize", removal.deauthorize),
+        ("delete", "delete_data", removal.delete_data),
+    ):
+        blueprint.add_url_rule(f"/login/{name}/{path}", endpoint, view, defaults={"provider": name}, methods=["POST"])
 
 
 def is_for_machines(endpoint: str | None) -> bool:
@@ -120,7 +135,7 @@ def _only_on_this_machine() -> None:
 
 
 def _check_post() -> None:
-    if request.method not in {"GET", "HEAD", "OPTIONS"}:
+    if request.method not in {"GET", "HEAD", "OPTIONS"} and request.endpoint not in removal.SIGNED:
         try:
             check_post(parts().csrf_keys, parts().config.origin)
         except Stop as stop:

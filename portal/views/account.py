@@ -13,6 +13,7 @@ from portal.linking import Purpose, Reason, Refuse
 from portal.parts import parts
 from portal.security import may_be_next
 from portal.signals import identity_linked, identity_unlinked, tell
+from portal.views.access import list_accesses, partings_told
 from portal.views.devices import list_devices
 from portal.views.fresh import load_dance
 from portal.views.guards import fresh_login_required, login_required
@@ -33,6 +34,7 @@ def account() -> ResponseReturnValue:
         user=get_current(),
         session=signed_in.session,
         identities=identities,
+        accesses=list_accesses(identities),
         devices=devices,
         more_devices=more_devices,
         titles={each.oauth.entry: here.ways.title(each.oauth.entry) for each in identities},
@@ -111,6 +113,8 @@ def unlink() -> ResponseReturnValue:
         # Somebody else's identity, and one that never was, are the same to whoever asks (T42).
         outcome = Outcome.NOT_FOUND if result.reason is Reason.NOT_FOUND else OUTCOMES[result.reason]
         raise Stop(outcome)
-    user, oauth, stays = result
+    user, oauth, stays, farewell = result
     tell(identity_unlinked, user_id=user.id, entry=oauth.entry)
-    return move_on(SignedIn(user, stays or signed_in.session), ticket, ["removed", here.ways.title(oauth.entry)])
+    # It is gone here whatever comes of this, and what doesn't come of it within seconds is left to `tick`.
+    told = partings_told(here.revoker.part([farewell]))
+    return move_on(SignedIn(user, stays or signed_in.session), ticket, ["removed", here.ways.title(oauth.entry), told])

@@ -15,6 +15,7 @@ from portal.login_manager import make_room
 from portal.parts import parts
 from portal.security import forget_before_sign_in, may_be_next
 from portal.signals import tell, user_deleted
+from portal.views.access import partings_told
 from portal.views.guards import fresh_login_required, login_required
 from portal.views.page import show
 from providers.base import claim
@@ -56,12 +57,14 @@ def delete() -> ResponseReturnValue:
     """Remove the account; the way back to the front page is all that is left."""
     here = parts()
     signed_in = load_signed_in()
-    if here.accounts.membership.delete(signed_in.user, signed_in.session):
+    deleted = here.accounts.membership.delete(signed_in.user, signed_in.session)
+    if deleted is not None:
         tell(user_deleted, user_id=signed_in.user.id, entry=None)
+    partings = here.revoker.part(deleted.farewells) if deleted is not None else []
     make_room()
     forget_current()
     forget_before_sign_in(everything=here.owns_app)
-    session[NOTICE] = ["deleted", ""]
+    session[NOTICE] = ["deleted", "", partings_told(partings)]
     response = go_on(url_for("portal.home"))
     here.sessions.forget(response)
     return response

@@ -8,6 +8,7 @@ from flask import Response, request
 
 from portal import retention
 from portal.logs import log
+from portal.outbox import retry_due
 from portal.parts import parts
 from portal.sweep import tick
 from portal.views.health import say
@@ -25,4 +26,8 @@ def run_tick() -> Response:
     log.info("tick: %d sessions seen, %d deleted", swept.seen, swept.deleted)
     forgotten = retention.tick(here.store, datetime.now(UTC), here.config.keep_events)
     log.info("tick: %d events seen, %d deleted", forgotten.seen, forgotten.deleted)
+    renewed = here.tokens.renew_due()
+    log.info("tick: %d tokens seen, %d renewed, %d could not be", renewed.seen, renewed.renewed, renewed.failed)
+    retried = retry_due(here.revoker)
+    log.info("tick: %d revocations seen, %d done, %d failed", retried.seen, retried.done, retried.failed)
     return say("ok")

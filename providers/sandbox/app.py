@@ -38,6 +38,8 @@ class Sandbox:
         """Forget every request, code and token; the registered applications and the signing keys stay."""
         for standin in self.standins:
             standin.grants.clear()
+            standin.refreshing.clear()
+            standin.revoking.clear()
         self.journal.clear()
 
 
@@ -102,12 +104,35 @@ def _add_own_pages(app: Flask, sandbox: Sandbox) -> None:
     @app.get(f"{OWN}requests")
     def requests() -> ResponseReturnValue:
         lines = [line._asdict() for line in sandbox.journal.lines]
-        return {"requests": lines, "counts": sandbox.journal.counts}
+        refreshing = {standin.name: standin.refreshing.told() for standin in sandbox.standins}
+        revoking = {standin.name: standin.revoking.told() for standin in sandbox.standins}
+        counts = sandbox.journal.counts
+        return {"requests": lines, "counts": counts, "refreshing": refreshing, "revoking": revoking}
 
     @app.post(f"{OWN}reset")
     def reset() -> ResponseReturnValue:
         sandbox.reset()
         return "", 204
+
+    @app.post(f"{OWN}refreshing/<name>")
+    def set_refreshing(name: str) -> ResponseReturnValue:
+        found = [standin for standin in sandbox.standins if standin.name == name]
+        try:
+            for standin in found:
+                standin.refreshing.set(request.form)
+        except ValueError:
+            return "life is a number, and trouble one of the consent page's\n", 400
+        return ("", 204) if found else ("", 404)
+
+    @app.post(f"{OWN}revoking/<name>")
+    def set_revoking(name: str) -> ResponseReturnValue:
+        found = [standin for standin in sandbox.standins if standin.name == name]
+        try:
+            for standin in found:
+                standin.revoking.set(request.form)
+        except ValueError:
+            return "trouble is one of the consent page's\n", 400
+        return ("", 204) if found else ("", 404)
 
     app.add_url_rule(f"{OWN}pictures/<name>", view_func=pictures.picture)
 

@@ -1,8 +1,9 @@
 """The stand-in Facebook: a Graph of one node, that answers only what it is asked for.
 
-Quirks: every address has a version in it; `#_=_` hangs on the redirect; a token lives for 60 days and is never
-refreshed; the proof of the app secret is compulsory; errors are nested and come with code and subcode; nothing is ever
-said about whether an address is verified. developers.facebook.com/docs/facebook-login/guides/advanced/manual-flow
+Quirks: every address has a version in it; `#_=_` hangs on the redirect; a token lives for 60 days, and is exchanged for
+a new one only while it lives; the proof of the app secret is compulsory; errors are nested and come with code and
+subcode; nothing is ever said about whether an address is verified.
+developers.facebook.com/docs/facebook-login/guides/advanced/manual-flow
 """
 
 from __future__ import annotations
@@ -15,12 +16,14 @@ from typing import assert_never
 
 from flask import Blueprint, Response, jsonify, request
 from flask.typing import ResponseReturnValue
+from werkzeug.datastructures import MultiDict
 
 from providers.sandbox import people, pictures
-from providers.sandbox.back import CallFault, bearer, exchange
+from providers.sandbox.back import CallFault, bearer, exchange, refusal
 from providers.sandbox.clients import Client
 from providers.sandbox.front import INVALID_CLIENT, WHY, authorize, stop
 from providers.sandbox.grants import CodeFault, Grant, Grants
+from providers.sandbox.refreshing import Refreshing
 from providers.sandbox.shelf import Clock
 from providers.sandbox.standin import StandIn, base
 from providers.sandbox.troubles import Call, Trouble, bad_subject, play
@@ -44,6 +47,7 @@ def make_standin(client: Client, *, clock: Clock, pace: float) -> StandIn:
         has_verified=False,
         issuer_path=None,
         fragment="#_=_",
+        refreshing=Refreshing(life=SIXTY_DAYS),
         denial={
             "error": "access_denied",
             "error_code": "200",
@@ -73,12 +77,15 @@ def make_blueprint(standin: StandIn) -> Blueprint:
 
     @facebook.route("/oauth/access_token", methods=["GET", "POST"])
     def token() -> ResponseReturnValue:
-        found = exchange(standin, request.form if request.method == "POST" else request.args)
+        fields = request.form if request.method == "POST" else request.args
+        if fields.get("grant_type") == "fb_exchange_token":
+            return _longer_lived(standin, fields)
+        found = exchange(standin, fields)
         if not isinstance(found, Grant):
             return _token_error(found)
         if (bad := play(found.trouble_at(Call.TOKEN), pace=standin.pace)) is not None:
             return bad
-        return {"access_token": standin.grants.tokens.put(found), "token_type": "bearer", "expires_in": SIXTY_DAYS}
+        return _token(standin, found, standin.refreshing.life)
 
     @facebook.get("/me")
     def me() -> ResponseReturnValue:
@@ -96,7 +103,40 @@ def make_blueprint(standin: StandIn) -> Blueprint:
         known = _profile(grant)
         return {field: known[field] for field in ["id", *asked] if field in known}
 
+    @facebook.delete("/me/permissions")
+    def delete_permissions() -> ResponseReturnValue:
+        """developers.facebook.com/docs/graph-api/reference/user/permissions"""
+        token = bearer() or request.args.get("access_token", "")
+        if (bad := standin.revoking.spoiled(pace=standin.pace)) is not None:
+            return bad
+        if standin.grants.tokens.get(token) is None:
+            return _error("Error validating access token: The user has not authorized application", 190, subcode=458)
+        if (fault := _proof_fault(standin.client, token)) is not None:
+            return _error(fault, 100)
+        standin.revoking.withdraw(standin.grants, token)
+        return {"success": True}
+
     return facebook
+
+
+def _longer_lived(standin: StandIn, fields: MultiDict[str, str]) -> ResponseReturnValue:
+    """developers.facebook.com/docs/facebook-login/guides/access-tokens/get-long-lived"""
+    here = standin.refreshing
+    if (fault := refusal(standin, fields)) is not None:
+        return _token_error(fault)
+    if (bad := here.spoiled(pace=standin.pace)) is not None:
+        return bad
+    grant = standin.grants.tokens.get(fields.get("fb_exchange_token", ""))
+    if grant is None:
+        return _error("Error validating access token: Session has expired", 190, subcode=463)
+    here.done += 1
+    answer = _token(standin, grant, SIXTY_DAYS)
+    return here.lost(pace=standin.pace) or answer
+
+
+def _token(standin: StandIn, grant: Grant, life: int) -> dict[str, object]:
+    token = standin.grants.tokens.put(grant, life=life)
+    return {"access_token": token, "token_type": "bearer", "expires_in": life}
 
 
 def _refuse(standin: StandIn, error: str) -> ResponseReturnValue:

@@ -54,6 +54,7 @@ def _ask(standin: StandIn) -> ResponseReturnValue:
         nonce=args.get("nonce"),
         offline=args.get("access_type") == "offline",
         anew="login" in _prompt() or _max_age() <= AGO,
+        consent="consent" in _prompt(),
     )
     shortcut = request.headers.get(HEADER)
     if shortcut is None:

@@ -1,5 +1,8 @@
 """The stand-in GitHub: OAuth only, an integer id, and addresses in a call of their own.
 
+Tokens live as long as they are used, unless the application has them expire: then they live for eight hours, and come
+with a refresh token that works once.
+
 Quirks: the token answer is a form unless JSON is asked for; its errors come with status 200; scopes come back with
 commas; `/user` has no address that isn't public; the first of `/user/emails` is not the primary one; the API refuses
 a client without `User-Agent`; an unknown application is not found; an organisation's memberships are told to
@@ -10,6 +13,7 @@ docs.github.com/en/apps/oauth-apps/building-oauth-apps/authorizing-oauth-apps
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import assert_never
 from urllib.parse import urlencode
 
@@ -17,15 +21,17 @@ from flask import Blueprint, Response, jsonify, request
 from flask.typing import ResponseReturnValue
 
 from providers.sandbox import people, pictures
-from providers.sandbox.back import CallFault, bearer, exchange
+from providers.sandbox.back import CallFault, bearer, exchange, refusal
 from providers.sandbox.clients import Client
 from providers.sandbox.front import INVALID_CLIENT, WHY, authorize, stop
 from providers.sandbox.grants import CodeFault, Grant, Grants
+from providers.sandbox.refreshing import Refreshing
 from providers.sandbox.shelf import Clock
 from providers.sandbox.standin import StandIn
 from providers.sandbox.troubles import Call, Trouble, bad_subject, play
 
 YEAR = 365 * 24 * 3600.0  # no expiry is announced; what is not used for a year is revoked
+EIGHT_HOURS, SIX_MONTHS = 28_800, 15_897_600
 SCOPES = ("read:user", "user", "user:email", "read:org")
 EMAIL_SCOPES = frozenset({"user", "user:email"})
 UNAPPROVING = "fortress"  # the organisation that has not approved the application; every other one has
@@ -50,6 +56,7 @@ def make_standin(client: Client, *, clock: Clock, pace: float) -> StandIn:
             "error": "access_denied",
             "error_description": "The user has denied your application access.",
         },
+        refreshing=Refreshing(life=EIGHT_HOURS, expires=False, single_use=True),
         refuse=_refuse,
         pace=pace,
     )
@@ -64,13 +71,14 @@ def make_blueprint(standin: StandIn) -> Blueprint:
 
     @github.post("/login/oauth/access_token")
     def token() -> ResponseReturnValue:
+        if request.form.get("grant_type") == "refresh_token":
+            return _refreshed(standin)
         found = exchange(standin, request.form)
         if not isinstance(found, Grant):
             return _answer(_token_error(found))
         if (bad := play(found.trouble_at(Call.TOKEN), pace=standin.pace)) is not None:
             return bad
-        scope = ",".join(sorted(found.scopes))
-        return _answer({"access_token": standin.grants.tokens.put(found), "scope": scope, "token_type": "bearer"})
+        return _answer(_token(standin, found))
 
     @github.get("/api/user")
     def user() -> ResponseReturnValue:
@@ -99,6 +107,10 @@ def make_blueprint(standin: StandIn) -> Blueprint:
             return _api_error(f"The `{name}` organization has enabled OAuth App access restrictions.", 403)
         return _membership(grant, name.lower())
 
+    @github.delete("/api/applications/<client_id>/grant")
+    def delete_grant(client_id: str) -> ResponseReturnValue:
+        return _delete_grant(standin, client_id)
+
     return github
 
 
@@ -106,6 +118,52 @@ def _refuse(standin: StandIn, error: str) -> ResponseReturnValue:
     if error == INVALID_CLIENT:
         return stop(standin, WHY[error], 404)
     return stop(standin, f"{WHY[error]} The redirect_uri is not associated with this application.")
+
+
+def _delete_grant(standin: StandIn, client_id: str) -> ResponseReturnValue:
+    """docs.github.com/en/rest/apps/oauth-applications: the app's own id and secret, never a person's token."""
+    who, here = request.authorization, standin.revoking
+    known = who is not None and who.type == "basic" and who.username == client_id == standin.client.client_id
+    if not known or who is None or not standin.client.has_secret(who.password or ""):
+        return _api_error("Bad credentials", 401)
+    if (bad := here.spoiled(pace=standin.pace)) is not None:
+        return bad
+    sent = request.get_json(silent=True)
+    token = sent.get("access_token") if isinstance(sent, dict) else None
+    if not isinstance(token, str) or not token:
+        return _api_error("Validation Failed", 422)
+    is_access_token = standin.grants.tokens.get(token) is not None
+    if not is_access_token or not here.withdraw(standin.grants, token):
+        return _api_error("Not Found", 404)
+    return "", 204
+
+
+def _refreshed(standin: StandIn) -> ResponseReturnValue:
+    """docs.github.com, "Refreshing user access tokens"."""
+    here = standin.refreshing
+    if (fault := refusal(standin, request.form)) is not None:
+        return _answer(_token_error(fault))
+    if (bad := here.spoiled(pace=standin.pace)) is not None:
+        return bad
+    grant = here.redeem(standin.grants, request.form.get("refresh_token", ""))
+    if not isinstance(grant, Grant):
+        return _answer(_error("bad_refresh_token", "The refresh token passed is incorrect or expired."))
+    answer = _token(standin, grant)
+    return here.lost(pace=standin.pace) or _answer(answer)
+
+
+def _token(standin: StandIn, grant: Grant) -> dict[str, str | int]:
+    here, grants = standin.refreshing, standin.grants
+    answer: dict[str, str | int] = {"scope": ",".join(sorted(grant.scopes)), "token_type": "bearer"}
+    if not here.expires:
+        return {"access_token": grants.tokens.put(grant), **answer}
+    return {
+        "access_token": grants.tokens.put(grant, life=here.life),
+        "expires_in": here.life,
+        "refresh_token": grants.refresh_tokens.put(grant),
+        "refresh_token_expires_in": SIX_MONTHS,
+        **answer,
+    }
 
 
 def _caller(standin: StandIn, call: Call) -> Grant | ResponseReturnValue:
@@ -169,7 +227,7 @@ def _error(error: str, description: str) -> dict[str, str]:
     return {"error": error, "error_description": description}
 
 
-def _answer(fields: dict[str, str]) -> Response:
+def _answer(fields: Mapping[str, str | int]) -> Response:
     if "application/json" in request.headers.get("Accept", ""):
         return jsonify(fields)
     return Response(urlencode(fields), mimetype="application/x-www-form-urlencoded")

@@ -2,7 +2,8 @@
 
 Quirks: who asks wrongly is sent to a page of errors; scopes come back as addresses; `userinfo` says "false", a text, of
 an address that is not verified (seen in the wild, where the ID token has the boolean); a refresh token only for
-`access_type=offline`; `max_age` is ignored, and nothing says when somebody signed in.
+`access_type=offline`, and but once for a person who isn't asked for their consent again; `max_age` is ignored, and
+nothing says when somebody signed in.
 developers.google.com/identity/openid-connect
 """
 
@@ -23,6 +24,7 @@ from providers.sandbox.front import WHY, authorize, stop
 from providers.sandbox.grants import CodeFault, Grant, Grants
 from providers.sandbox.keyring import KeyRing
 from providers.sandbox.openid import part, token_answer, userinfo_claims
+from providers.sandbox.refreshing import Refreshing
 from providers.sandbox.shelf import Clock
 from providers.sandbox.standin import OpenID, StandIn, base
 from providers.sandbox.troubles import Call, play
@@ -48,6 +50,7 @@ def make_standin(client: Client, *, clock: Clock, pace: float) -> StandIn:
         has_verified=True,
         issuer_path=PATH,
         denial={"error": "access_denied"},
+        refreshing=Refreshing(life=HOUR),
         refuse=_send_to_error_page,
         openid=OpenID(path=PATH, keys=KeyRing("google"), profile_scopes=frozenset({PROFILE}), says_auth_time=False),
         pace=pace,
@@ -99,8 +102,11 @@ def make_blueprint(standin: StandIn) -> Blueprint:
 
     @google.post("/revoke")
     def revoke() -> ResponseReturnValue:
-        token = request.values.get("token", "")
-        return {} if standin.grants.revoke(token) else _error("invalid_token", "Token expired or revoked")
+        here = standin.revoking
+        if (bad := here.spoiled(pace=standin.pace)) is not None:
+            return bad
+        done = here.withdraw(standin.grants, request.values.get("token", ""))
+        return {} if done else _error("invalid_token", "Token expired or revoked")
 
     return google
 
@@ -139,8 +145,10 @@ def _from_code(standin: StandIn) -> ResponseReturnValue:
         case Grant() as grant:
             if (bad := play(grant.trouble_at(Call.TOKEN), pace=standin.pace)) is not None:
                 return bad
-            more = {"refresh_token": standin.grants.refresh_tokens.put(grant)} if grant.ask.offline else {}
-            return token_answer(standin, grant, life=HOUR) | more
+            # At the first consent only, and at one that was asked for.
+            gives = grant.ask.offline and (standin.refreshing.is_first(grant) or grant.ask.consent)
+            more = {"refresh_token": standin.grants.refresh_tokens.put(grant)} if gives else {}
+            return token_answer(standin, grant) | more
         case CallFault() as fault:
             return _call_error(fault)
         case CodeFault.UNKNOWN:
@@ -159,10 +167,14 @@ def _from_refresh_token(standin: StandIn) -> ResponseReturnValue:
     fault = refusal(standin, request.form)
     if fault is not None:
         return _call_error(fault)
-    grant = standin.grants.refresh_tokens.get(request.form.get("refresh_token", ""))
-    if grant is None:
+    here = standin.refreshing
+    if (bad := here.spoiled(pace=standin.pace)) is not None:
+        return bad
+    grant = here.redeem(standin.grants, request.form.get("refresh_token", ""))
+    if not isinstance(grant, Grant):
         return _error("invalid_grant", "Token has been expired or revoked.")
-    return token_answer(standin, grant, life=HOUR)
+    answer = token_answer(standin, grant)
+    return here.lost(pace=standin.pace) or answer
 
 
 def _call_error(fault: CallFault) -> tuple[Response, int]:

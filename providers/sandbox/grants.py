@@ -32,6 +32,7 @@ class Ask:
     nonce: str | None
     offline: bool
     anew: bool = False  # the person must sign in at the provider now, whenever they did last
+    consent: bool = False  # the person must be asked for their consent once more
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,10 +92,20 @@ class Grants:
             return CodeFault.VERIFIER
         return grant
 
-    def revoke(self, token: str) -> bool:
-        """False where there was nothing to revoke."""
-        taken = self.tokens.take(token), self.refresh_tokens.take(token)
-        return any(grant is not None for grant in taken)
+    def person_of(self, token: str) -> Person | None:
+        """Who granted this access or refresh token; None where nobody knows it (any more)."""
+        grant = self.tokens.get(token) or self.refresh_tokens.get(token)
+        return None if grant is None else grant.person
+
+    def end_all_of(self, person: Person) -> None:
+        """Nothing that this person ever granted opens anything any more."""
+        for shelf in (self.tokens, self.refresh_tokens):
+            shelf.drop_where(lambda grant: grant.person == person)
+
+    def end(self, grant: Grant) -> None:
+        """Nothing that came of this grant opens anything any more."""
+        self.tokens.drop(grant)
+        self.refresh_tokens.drop(grant)
 
     def clear(self) -> None:
         for shelf in (self.asks, self.codes, self.tokens, self.refresh_tokens):

@@ -14,12 +14,14 @@ from flask import Blueprint, Response, abort, jsonify, request
 from flask.typing import ResponseReturnValue
 
 from providers.sandbox import clients, people
-from providers.sandbox.back import CallFault, bearer, exchange
+from providers.sandbox.back import CallFault, bearer, exchange, refusal
+from providers.sandbox.draft import Claims
 from providers.sandbox.front import authorize
 from providers.sandbox.grants import CodeFault, Grant, Grants
 from providers.sandbox.keyring import KeyRing
 from providers.sandbox.misbehaviour import MISBEHAVIOURS
 from providers.sandbox.openid import part, token_answer, userinfo_claims
+from providers.sandbox.refreshing import Refreshing
 from providers.sandbox.shelf import Clock
 from providers.sandbox.standin import AUTH_METHODS, OpenID, StandIn, base
 from providers.sandbox.troubles import Call, play
@@ -65,7 +67,8 @@ def make_standin(issuer: Issuer, redirect_uris: frozenset[str], *, clock: Clock,
         client=clients.of_issuer(issuer.name, redirect_uris),
         grants=Grants(prefix="", life=HOUR, clock=clock),
         people=people.ISSUER,
-        scopes={scope: scope for scope in ("openid", "email", "profile")},
+        scopes={scope: scope for scope in ("openid", "email", "profile", "offline_access")},
+        refreshing=Refreshing(life=HOUR, single_use=True),
         email_scopes=frozenset({"email"}),
         calls=(Call.TOKEN, Call.PROFILE),
         subject=re.compile(r"[\x21-\x7e]{1,255}"),
@@ -107,9 +110,13 @@ def make_blueprint(standins: Mapping[str, StandIn]) -> Blueprint:
 
     @issuer.post("/token")
     def token(name: str) -> ResponseReturnValue:
-        if request.form.get("grant_type") != "authorization_code":
-            return _error("unsupported_grant_type")
-        return _token(at(name))
+        match request.form.get("grant_type"):
+            case "authorization_code":
+                return _token(at(name))
+            case "refresh_token":
+                return _refreshed(at(name))
+            case _:
+                return _error("unsupported_grant_type")
 
     @issuer.get("/userinfo")
     def userinfo(name: str) -> ResponseReturnValue:
@@ -120,6 +127,18 @@ def make_blueprint(standins: Mapping[str, StandIn]) -> Blueprint:
             return body, status, {"WWW-Authenticate": 'Bearer error="invalid_token"'}
         bad = play(grant.trouble_at(Call.PROFILE), pace=standin.pace)
         return userinfo_claims(standin, grant) if bad is None else bad
+
+    @issuer.post("/revoke")
+    def revoke(name: str) -> ResponseReturnValue:
+        """RFC 7009: a token that nobody knows is no error (section 2.2)."""
+        standin = at(name)
+        fault = refusal(standin, request.form)
+        if fault is not None:
+            return _error("invalid_client", 401) if fault is CallFault.CLIENT else _error("invalid_request")
+        if (bad := standin.revoking.spoiled(pace=standin.pace)) is not None:
+            return bad
+        standin.revoking.withdraw(standin.grants, request.form.get("token", ""))
+        return "", 200
 
     return issuer
 
@@ -133,10 +152,11 @@ def discovery_document(standin: StandIn) -> dict[str, object]:
         "authorization_endpoint": f"{issuer}/authorize",
         "token_endpoint": f"{issuer}/token",
         "userinfo_endpoint": f"{issuer}/userinfo",
+        "revocation_endpoint": f"{issuer}/revoke",
         "jwks_uri": f"{issuer}/keys",
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
-        "grant_types_supported": ["authorization_code"],
+        "grant_types_supported": ["authorization_code", "refresh_token"],
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": [here.keys.algorithm],
         "scopes_supported": list(standin.scopes),
@@ -155,7 +175,7 @@ def _token(standin: StandIn) -> ResponseReturnValue:
     match exchange(standin, request.form):
         case Grant() as grant:
             bad = play(grant.trouble_at(Call.TOKEN), pace=standin.pace)
-            return token_answer(standin, grant, life=HOUR) if bad is None else bad
+            return _answer(standin, grant) if bad is None else bad
         case CallFault.CLIENT:
             body, status = _error("invalid_client", 401)
             return body, status, {"WWW-Authenticate": "Basic"}  # RFC 6749 §5.2
@@ -165,6 +185,25 @@ def _token(standin: StandIn) -> ResponseReturnValue:
             return _error("invalid_grant")
         case _ as never:
             assert_never(never)
+
+
+def _refreshed(standin: StandIn) -> ResponseReturnValue:
+    """OpenID Connect Core §12. Each refresh token works once, and comes with the next."""
+    here = standin.refreshing
+    if refusal(standin, request.form) is not None:
+        return _error("invalid_client", 401)
+    if (bad := here.spoiled(pace=standin.pace)) is not None:
+        return bad
+    grant = here.redeem(standin.grants, request.form.get("refresh_token", ""))
+    if not isinstance(grant, Grant):
+        return _error("invalid_grant")
+    answer = _answer(standin, grant)
+    return here.lost(pace=standin.pace) or answer
+
+
+def _answer(standin: StandIn, grant: Grant) -> Claims:
+    more = {"refresh_token": standin.grants.refresh_tokens.put(grant)} if "offline_access" in grant.scopes else {}
+    return token_answer(standin, grant) | more
 
 
 def _error(error: str, status: int = 400) -> tuple[Response, int]:

@@ -25,9 +25,10 @@ def part(standin: StandIn) -> OpenID:
     return standin.openid
 
 
-def token_answer(standin: StandIn, grant: Grant, *, life: int) -> Claims:
-    """The token endpoint's answer: `life` is the access token's, in seconds."""
-    access_token = standin.grants.tokens.put(grant)
+def token_answer(standin: StandIn, grant: Grant) -> Claims:
+    """The token endpoint's answer."""
+    life = standin.refreshing.life
+    access_token = standin.grants.tokens.put(grant, life=life)
     answer: Claims = {
         "access_token": access_token,
         "expires_in": life,

@@ -26,6 +26,8 @@ from providers.sandbox.clients import issuer_settings, settings
 from providers.sandbox.journal import Line
 from providers.sandbox.keyring import KeyRing
 from providers.sandbox.openid import part
+from providers.sandbox.refreshing import Refreshing
+from providers.sandbox.revoking import Revoking
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,14 @@ class RunningSandbox:
     def keys(self, name: str) -> KeyRing:
         """The keys of the stand-in with this name, which speaks OpenID Connect."""
         return part(next(standin for standin in self._sandbox.standins if standin.name == name)).keys
+
+    def refreshing(self, name: str) -> Refreshing:
+        """How tokens are refreshed at the stand-in with this name: to be set, and read."""
+        return next(standin for standin in self._sandbox.standins if standin.name == name).refreshing
+
+    def revoking(self, name: str) -> Revoking:
+        """How access is withdrawn at the stand-in with this name: to be set, and read."""
+        return next(standin for standin in self._sandbox.standins if standin.name == name).revoking
 
     def reset(self) -> None:
         self._sandbox.reset()

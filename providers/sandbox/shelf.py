@@ -16,19 +16,19 @@ Clock = Callable[[], float]
 
 
 class Shelf(Generic[T]):
-    """All things on one shelf live equally long (`life`, seconds), so the oldest is always the first to go."""
+    """Things on one shelf live for `life` seconds, unless put there for another time; the oldest is the first to go."""
 
     def __init__(self, *, life: float, clock: Clock, prefix: str = "", most: int = 50_000) -> None:
         self._life, self._clock, self._prefix, self._most = life, clock, prefix, most
         self._things: dict[str, tuple[float, T]] = {}
         self._lock = threading.Lock()
 
-    def put(self, thing: T) -> str:
+    def put(self, thing: T, *, life: float | None = None) -> str:
         key = self._prefix + secrets.token_urlsafe(32)
         with self._lock:
             if len(self._things) >= self._most:
                 del self._things[next(iter(self._things))]
-            self._things[key] = (self._clock() + self._life, thing)
+            self._things[key] = (self._clock() + (self._life if life is None else life), thing)
         return key
 
     def get(self, key: str) -> T | None:
@@ -39,6 +39,18 @@ class Shelf(Generic[T]):
         """Get it and remove it in one step: of many who ask at once, one gets it."""
         with self._lock:
             return self._alive(self._things.pop(key, None))
+
+    def drop(self, thing: T) -> None:
+        """Remove this very thing, under whatever keys."""
+        with self._lock:
+            for key in [key for key, (_, kept) in self._things.items() if kept is thing]:
+                del self._things[key]
+
+    def drop_where(self, is_meant: Callable[[T], bool]) -> None:
+        """Remove whatever is meant, under whatever keys."""
+        with self._lock:
+            for key in [key for key, (_, kept) in self._things.items() if is_meant(kept)]:
+                del self._things[key]
 
     def clear(self) -> None:
         with self._lock:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from flask import request
 from flask.typing import ResponseReturnValue
@@ -13,6 +13,8 @@ from providers.sandbox.clients import Client
 from providers.sandbox.grants import Grants
 from providers.sandbox.keyring import KeyRing
 from providers.sandbox.people import Person, subject_for
+from providers.sandbox.refreshing import Refreshing
+from providers.sandbox.revoking import Revoking
 from providers.sandbox.troubles import Call
 
 AUTH_METHODS = ("client_secret_post", "client_secret_basic")
@@ -50,6 +52,8 @@ class StandIn:
     auth_methods: tuple[str, ...] = AUTH_METHODS  # how the application may say who it is (OpenID Connect Core §9)
     refuse: Callable[[StandIn, str], ResponseReturnValue] | None = None  # where it has a way of its own to say no
     openid: OpenID | None = None
+    refreshing: Refreshing = field(default_factory=lambda: Refreshing(life=3600))
+    revoking: Revoking = field(default_factory=Revoking)
     pace: float = 1.0
 
     @property

@@ -21,6 +21,7 @@ PARTS = {"layout", "macros"}  # templates that are no page by themselves, as tho
 SIGNED_OUT = {  # template, and the addresses and headings it is looked at under
     "home": [("/", "Welcome")],
     "login": [("/login", "Sign in"), ("/login?next=/account", "Sign in"), ("/login/google", "Sign in with Google")],
+    "deletion": [("/deletion?code=x", "Deletion of your data")],
 }
 SIGNED_IN = {
     "home": [("/", "You are signed in as Hedy Lamarr")],
@@ -29,7 +30,7 @@ SIGNED_IN = {
     "history": [("/account/history", "What happened")],
     "delete": [("/account/delete", "Delete your account?")],
 }
-ON_THE_WAY = {"welcome", "confirm", "recover"}  # the last test comes by them
+ON_THE_WAY = {"welcome", "confirm", "recover", "told"}  # the last test comes by them
 ERRORS = {"error"}
 
 
@@ -68,6 +69,10 @@ def test_no_page_violates_a_rule(hedy: Visitor) -> None:
         remove.click()
     _check(hedy)
     _check_all(hedy, SIGNED_IN)
+    hedy.opens("/account")
+    hedy.presses("Show what GitHub tells us")
+    hedy.reads("What GitHub tells us")
+    _check(hedy)
     link = hedy.recovery_link()
     hedy.opens("/account")
     hedy.presses("Sign out")

@@ -99,8 +99,8 @@ BROKEN = {
         '[providers.github]\n"\\u001b[2J" = 1',
         "providers.github.'\\x1b[2J' (portal.toml line 1) is no setting.",
         "one of enabled, state, order, client_id, client_secret, client_secret_file, title, scopes, keep_tokens,"
-        " authorization_url, token_url, api_url, issuer, authoritative_for, hosted_domains, organisations, allow,"
-        " require_verified_email",
+        " offline, authorization_url, token_url, api_url, issuer, authoritative_for, hosted_domains, organisations,"
+        " allow, require_verified_email",
     ),
     "an address for an admin": (
         'admins = ["github:1", "ada@example.com"]',

@@ -58,7 +58,16 @@ def assert_headers(person: Person) -> None:
 
 
 @pytest.mark.parametrize(
-    "path", ["/", "/login", "/login?next=/account", "/login?another=1", "/login/google", "/login/github?next=/account"]
+    "path",
+    [
+        "/",
+        "/login",
+        "/login?next=/account",
+        "/login?another=1",
+        "/login/google",
+        "/login/github?next=/account",
+        "/deletion",
+    ],
 )
 def test_the_pages_for_everybody(person: Person, path: str) -> None:
     person.opens(path)

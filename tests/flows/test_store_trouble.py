@@ -77,7 +77,9 @@ def troubled(tmp_path: Path) -> Troubled:
 
 @pytest.fixture
 def app(make_app: MakeApp, troubled: Troubled) -> Any:
-    return make_app(store=troubled)  # type: ignore[arg-type]
+    app = make_app(store=troubled)  # type: ignore[arg-type]
+    app.test_client().get("/readyz")  # what a process does once is done
+    return app
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from portal.accounts import Accounts, Browser, Intent, SignedIn, Waiting
 from portal.crypto import TokenCipher
 from portal.linking import Purpose, Refuse, Standing, State
-from portal.models import Email, Event, Key, OAuth, Pending, Record, Session, Token, User
+from portal.models import Email, Event, Key, OAuth, Pending, Receipt, Record, Session, Token, User
 from portal.records import Arrival, Seat
 from portal.remains import PURPOSE
 from portal.storage import Mutation, Store, Transaction, Update
@@ -70,9 +70,9 @@ def browser_of(signed_in: SignedIn) -> Browser:
 
 
 def everything(store: Store) -> list[Record]:
-    """All that a store holds."""
+    """All that a store holds of people. What providers have yet to be told is sealed, and names nobody."""
     found: list[Record] = []
-    for kind in (User, OAuth, Token, Session, Email, Event, Pending):
+    for kind in (User, OAuth, Token, Session, Email, Event, Pending, Receipt):
         found += store.scan(kind, limit=10_000)
     return found
 

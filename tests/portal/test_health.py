@@ -12,18 +12,20 @@ from flask import Flask
 from werkzeug.test import EnvironBuilder, TestResponse, run_wsgi_app
 
 from portal import create_app
+from portal.canary import CANARY, WatchedStore
 from portal.config import Config, load_config
 from portal.crypto import TokenCipher
 from portal.errors import StoreError
+from portal.models import Canary, Key
 from portal.readiness import CHECK_EVERY, Readiness
-from portal.storage import Store, open_store
+from portal.storage import Insert, Store, open_store
 from tests.config.setups import PRODUCTION
 
 PROBES = ["/healthz", "/readyz", "/_ah/warmup"]
 
 
 class Counted:
-    """A store that counts its checks, and fails or waits in them if told to."""
+    """A store that counts its checks, and fails or waits in them if told to. It gives out nothing but the canary."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -39,8 +41,16 @@ class Counted:
             raise StoreError("out of reach at db.internal:5432")
         self._store.check()
 
+    def look_up(self, key: Key[Canary]) -> tuple[Canary | None]:
+        assert key == CANARY
+        return self._store.look_up(key)
+
+    def commit(self, insert: Insert) -> None:
+        assert insert.record.key == CANARY
+        self._store.commit(insert)
+
     def __getattr__(self, name: str) -> Any:
-        if name in {"look_up", "list_at", "scan", "commit", "transact"}:
+        if name in {"list_at", "scan", "transact"}:
             raise AssertionError(f"a probe used {name}")
         return getattr(self._store, name)
 
@@ -56,8 +66,10 @@ def app(config: Config, counted: Counted) -> Flask:
 
 
 @pytest.fixture
-def production(counted: Counted, tmp_path: Path) -> Flask:
-    return create_app(load_config(environ=PRODUCTION, cwd=tmp_path), store=counted)  # type: ignore[arg-type]
+def production(tmp_path: Path) -> Flask:
+    """Another portal: with keys of its own, on a store of its own."""
+    store = Counted(open_store(f"sqlite:///{tmp_path}/production.db"))
+    return create_app(load_config(environ=PRODUCTION, cwd=tmp_path), store=store)  # type: ignore[arg-type]
 
 
 def ask(app: Flask, path: str, *, host: str = "10.8.0.7:8080", method: str = "GET", **how: Any) -> TestResponse:
@@ -100,14 +112,15 @@ def test_keys_that_do_not_open_what_they_sealed_are_not_ready(counted: Counted) 
             return super().seal(plain, *owner)[:-1] + b"?"
 
     key = b"0123456789abcdef" * 2
-    assert Readiness(counted, TokenCipher([key])).is_ready()  # type: ignore[arg-type]
-    assert not Readiness(counted, Broken([key])).is_ready()  # type: ignore[arg-type]
+    for cipher, well in ((Broken([key]), False), (TokenCipher([key]), True)):
+        assert Readiness(WatchedStore(counted, cipher), cipher).is_ready() is well  # type: ignore[arg-type]
 
 
 def test_the_store_hears_of_it_once_a_second_at_most(counted: Counted) -> None:
     """T103: what a stranger's probes cost is bounded."""
     now = 1000.0
-    readiness = Readiness(counted, TokenCipher([bytes(32)]), clock=lambda: now)  # type: ignore[arg-type]
+    cipher = TokenCipher([bytes(32)])
+    readiness = Readiness(WatchedStore(counted, cipher), cipher, clock=lambda: now)  # type: ignore[arg-type]
     assert all(readiness.is_ready() for _ in range(100))
     assert counted.checks == 1
     counted.down = True

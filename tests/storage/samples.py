@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from portal.models import Email, Event, OAuth, Pending, Record, Session, Token, User
+from portal.models import Canary, Email, Event, OAuth, Pending, Receipt, Record, Revocation, Session, Token, User
 from portal.storage import Insert, Store
 
 THEN = datetime(2026, 3, 29, 1, 59, 59, 999_999, tzinfo=UTC)
@@ -39,6 +39,18 @@ def make_pending(pending_id: str = "ada-waiting", *, user_id: str = "ada") -> Pe
     return Pending(pending_id, "link", user_id, 0, b"sealed", THEN)
 
 
+def make_canary(canary_id: str = "ada-canary") -> Canary:
+    return Canary(canary_id, b"sealed")
+
+
+def make_revocation(revocation_id: str = "ada-leaving") -> Revocation:
+    return Revocation(revocation_id, b"sealed", THEN, THEN, 1)
+
+
+def make_receipt(receipt_id: str = "ada-receipt") -> Receipt:
+    return Receipt(receipt_id, "facebook", "identity", THEN, THEN)
+
+
 @dataclass(frozen=True)
 class Household:
     user: User
@@ -48,10 +60,14 @@ class Household:
     email: Email
     event: Event
     pending: Pending
+    canary: Canary
+    revocation: Revocation
+    receipt: Receipt
 
     @property
     def records(self) -> tuple[Record, ...]:
-        return (self.user, self.oauth, self.token, self.session, self.email, self.event, self.pending)
+        rows = (self.user, self.oauth, self.token, self.session, self.email, self.event, self.pending, self.canary)
+        return (*rows, self.revocation, self.receipt)
 
 
 def make_household(name: str = "ada") -> Household:
@@ -64,6 +80,9 @@ def make_household(name: str = "ada") -> Household:
         make_email(f"{name}-address", user_id=name, oauth_id=oauth_id),
         make_event(user_id=name),
         make_pending(f"{name}-waiting", user_id=name),
+        make_canary(f"{name}-canary"),
+        make_revocation(f"{name}-leaving"),
+        make_receipt(f"{name}-receipt"),
     )
 
 

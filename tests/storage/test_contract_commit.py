@@ -12,7 +12,7 @@ from portal.models import Event, Key, Record, User
 from portal.storage import Delete, Insert, Mutation, Store, Update
 from tests.storage.samples import make_event, make_household, make_oauth, make_user, move_in
 
-KINDS = ["user", "oauth", "token", "session", "email", "event", "pending"]
+KINDS = ["user", "oauth", "token", "session", "email", "event", "pending", "canary", "revocation", "receipt"]
 
 
 def found_of(store: Store, *records: Record) -> list[Record]:

@@ -11,8 +11,11 @@ import pytest
 
 from portal import create_app
 from portal.accounts import Accounts, Browser, SignedIn
+from portal.canary import WatchedStore
 from portal.config import load_config
+from portal.crypto import TokenCipher
 from portal.domain_pass import DomainPass
+from portal.models import User
 from portal.storage import Store, Update, open_store
 from tests.person import PROVIDERS, Person
 from tests.storage.arrivals import arrive, browser_of, make_accounts, make_identity
@@ -125,12 +128,28 @@ def test_a_second_arrival_of_a_flow_is_one(accounts: Accounts, costs: Costs) -> 
     assert costs(lambda: accounts.has_arrived(browser, "another flow")) == ["Lookup"]
 
 
+def test_the_canary_costs_one_commit_ever_and_a_process_nothing(datastore_url: str, costs: Costs) -> None:
+    """It comes along with the first look-up; a probe that is first asks for it by itself, once."""
+    cipher = TokenCipher([bytes(32)])
+    first, second, third = (WatchedStore(open_store(datastore_url), cipher) for _ in range(3))
+    somebody = User.key_of("ada")
+    assert costs(lambda: first.look_up(somebody)) == ["Lookup", "Commit"]
+    for process in (first, second):
+        assert costs(lambda process=process: process.look_up(somebody)) == ["Lookup"]  # type: ignore[misc]
+        assert costs(lambda process=process: process.keys_fit()) == []  # type: ignore[misc]
+    assert costs(third.keys_fit) == ["Lookup"]
+    assert costs(third.keys_fit) == []
+    for process in (first, second, third):
+        process.close()
+
+
 # --- through the front door -----------------------------------------------------------------------------------------
 
 
 @pytest.fixture
 def people(environ: dict[str, str], datastore_url: str, tmp_path: Path, wire: Wire) -> Iterator[Callable[[], Person]]:
     app = create_app(load_config(environ=environ | {"PORTAL_STORE": datastore_url}, cwd=tmp_path))
+    app.test_client().get("/readyz")  # what a process does once it has done
     yield lambda: Person(app)
     app.extensions["portal"].store.close()
 
@@ -258,7 +277,8 @@ def test_adding_and_removing_a_way_in(people: Callable[[], Person], costs: Costs
     person.opens("/account")
     forms = [form for form in person.sees.forms if form.action == "/account/unlink"]
     removing = costs(lambda: person.sends("/account/unlink", data=forms[0].fields))
-    assert removing == ["Lookup"] + ["Lookup"] * 4 + ["Commit"], "who asks, and then one transaction"
+    withdrawing = ["Lookup", "Commit"]  # the access at the provider: nobody has linked it again, and it is done
+    assert removing == ["Lookup"] + ["Lookup"] * 4 + ["Commit"] + withdrawing, "who asks, and then one transaction"
 
 
 def test_a_picture_is_one_and_one_more_where_it_has_to_be_fetched(people: Callable[[], Person], costs: Costs) -> None:
