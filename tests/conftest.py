@@ -16,7 +16,7 @@ from werkzeug.routing import Rule
 from portal import create_app
 from portal.config import Config, load_config
 from providers.sandbox import RunningSandbox, running_sandbox
-from tests.emulator import NoEmulator, running_emulator
+from tests.emulator import NoEmulator, find_jar, running_emulator
 from tests.person import HOME, Person
 
 STRICT = bool(os.environ.get("PORTAL_TEST_STRICT"))
@@ -145,6 +145,16 @@ def emulator_host() -> Iterator[str]:
             yield emulator.host
     except NoEmulator as missing:
         pytest.skip(str(missing))
+
+
+@pytest.fixture(scope="module")
+def crowded_emulator_host(emulator_host: str) -> Iterator[str]:
+    """At full size another emulator for this file alone: with thousands of rows in it, it is slow for all after us."""
+    if not FULL or find_jar() is None:
+        yield emulator_host
+        return
+    with running_emulator() as emulator:
+        yield emulator.host
 
 
 @pytest.fixture

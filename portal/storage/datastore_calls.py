@@ -20,7 +20,7 @@ from google.cloud.datastore_v1 import DatastoreClient, types
 from google.cloud.datastore_v1.services.datastore.transports import DatastoreGrpcTransport
 
 from portal.errors import AlreadyExists, CommitUnknown, Contended, NotFound, PortalError, StoreError
-from portal.storage.budget import CALL
+from portal.storage import budget
 
 T = TypeVar("T")
 
@@ -78,7 +78,7 @@ class Calls:
         if remaining <= 0:
             raise StoreError("no time is left to ask the store")
         try:
-            return rpc(request=request, retry=None, timeout=min(CALL, remaining))  # here, None means none
+            return rpc(request=request, retry=None, timeout=min(budget.CALL, remaining))  # here, None means none
         except exceptions.GoogleAPICallError as error:
             raise _in_our_words(error, commits=commits) from None
         except ValueError as error:  # gRPC's word for a channel that another thread has closed: nothing was sent

@@ -30,7 +30,7 @@ SIGNED_IN = {
     "history": [("/account/history", "What happened")],
     "delete": [("/account/delete", "Delete your account?")],
 }
-ON_THE_WAY = {"welcome", "confirm", "recover", "told"}  # the last test comes by them
+ON_THE_WAY = {"welcome", "confirm", "invite", "recover", "told"}  # the last test comes by them
 ERRORS = {"error"}
 
 
@@ -80,6 +80,9 @@ def test_no_page_violates_a_rule(hedy: Visitor) -> None:
     _check(hedy)
     hedy.page.goto(link)
     hedy.reads("A new way into your account")
+    _check(hedy)
+    hedy.page.goto(hedy.invitation())
+    hedy.reads("You are invited")
     _check(hedy)
 
 

@@ -116,7 +116,14 @@ class Visitor:
         """What the admin's command prints for their account."""
         cookies = {cookie["name"]: cookie["value"] for cookie in self.page.context.cookies(self.portal.base)}
         user_id = next(value for name, value in cookies.items() if name.endswith("portal_session")).partition(".")[0]
-        command = [sys.executable, "manage.py", "users", "recover", user_id]
+        return self._link("recover", user_id)
+
+    def invitation(self) -> str:
+        """What another of the admin's commands prints."""
+        return self._link("invite")
+
+    def _link(self, *command_of_users: str) -> str:
+        command = [sys.executable, "manage.py", "users", *command_of_users]
         ran = subprocess.run(
             command, cwd=ROOT, env=self.portal.environment, capture_output=True, text=True, timeout=60, check=True
         )

@@ -6,6 +6,7 @@ import re
 import runpy
 import socket
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -28,7 +29,8 @@ def says(portal: Served, head: str, *, body: bytes = b"") -> str:
     message = head.replace("HOST", f"{host}:{port}").replace("\n", "\r\n").encode("latin-1") + b"\r\n\r\n" + body
     with socket.create_connection(("127.0.0.1", int(port)), timeout=10) as connection:
         connection.sendall(message)
-        connection.shutdown(socket.SHUT_WR)
+        with suppress(OSError):  # it may have answered and gone
+            connection.shutdown(socket.SHUT_WR)
         came = b""
         while piece := connection.recv(65_536):
             came += piece

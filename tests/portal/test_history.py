@@ -14,7 +14,7 @@ import pytest
 from portal.history import AT_ONCE, SHOWN, History
 from portal.models import Event
 from portal.records import Records
-from portal.storage import Insert, Store, datastore, datastore_calls, sql_connections
+from portal.storage import Insert, Store, budget, datastore, sql_connections
 from portal.storage.datastore_calls import Calls
 from portal.storage.sql import SQLStore
 from portal.storage.sql_tables import rows_of
@@ -41,6 +41,11 @@ def pages(history: History, user_id: str, limit: int = SHOWN) -> Iterator[tuple[
         page = history.page(user_id, cursor, limit=limit)
         yield page.events
         cursor = page.older
+
+
+@pytest.fixture
+def emulator_host(crowded_emulator_host: str) -> str:
+    return crowded_emulator_host
 
 
 @pytest.fixture
@@ -216,7 +221,7 @@ def by_offset(store: Store, monkeypatch: pytest.MonkeyPatch, number: int) -> Non
 def test_ten_thousand_events_of_one_person_cost_the_same_on_every_page(
     desk: Desk, store: Store, history: History, meter: Meter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(datastore_calls, "CALL", 20.0)  # the emulator looks at all there are for each
+    monkeypatch.setattr(budget, "CALL", 20.0)  # the emulator looks at all there are for each
     ids = happen(desk, "ada", MANY)
     happen(desk, "adam", 50)
     if isinstance(store, SQLStore):

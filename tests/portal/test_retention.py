@@ -95,6 +95,11 @@ class Breaks(Wrapped):
 
 
 @pytest.fixture
+def emulator_host(crowded_emulator_host: str) -> str:
+    return crowded_emulator_host
+
+
+@pytest.fixture
 def long_lived(desk: Desk) -> str:
     """A user to whom much has happened, signed in here and there."""
     ada = desk.signs_in(make_arrival("github", "ada"))

@@ -17,7 +17,7 @@ def make_sqlite(request: pytest.FixtureRequest) -> Store:
 def make_datastore(request: pytest.FixtureRequest) -> Store:
     # The contract doesn't depend on how busy the machine is; test_datastore_outages keeps the real limits.
     patience: pytest.MonkeyPatch = request.getfixturevalue("monkeypatch")
-    patience.setattr(budget, "CALL", 20.0)
+    patience.setattr(budget, "CALL", 5.0)
     patience.setattr(budget, "REQUEST", 25.0)
     return open_store(request.getfixturevalue("datastore_url"))
 

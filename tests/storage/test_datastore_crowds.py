@@ -24,7 +24,6 @@ from portal.storage.budget import call_deadline
 from portal.storage.datastore import DatastoreStore
 from portal.storage.datastore_requests import commit_request
 from providers.base import Identity
-from tests.emulator import find_jar, running_emulator
 from tests.storage.arrivals import arrive, browser_of, count_rows, make_accounts, make_identity
 from tests.storage.stages import Pause, all_at_once, one_in_the_middle_of_the_other, threads_that_change_often
 from tests.storage.wire import Fault, Wire, always, some
@@ -77,14 +76,9 @@ class TransactingStore(DatastoreStore):
             raise
 
 
-@pytest.fixture(scope="module")
-def emulator_host(emulator_host: str) -> Iterator[str]:
-    """At full size one of this file's own: with thousands of people in it, the emulator is slow for those after us."""
-    if not FULL or find_jar() is None:
-        yield emulator_host
-        return
-    with running_emulator() as emulator:
-        yield emulator.host
+@pytest.fixture
+def emulator_host(crowded_emulator_host: str) -> str:
+    return crowded_emulator_host
 
 
 @pytest.fixture
