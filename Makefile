@@ -1,6 +1,6 @@
-# demo · run · test · verify: each makes .venv on first use; nothing but Python 3.11+ and make is needed before.
+# demo · bookshelf · init · check · run · test · verify: each makes .venv on first use; nothing but Python 3.11+ and make is needed before.
 .DEFAULT_GOAL := help
-.PHONY: help demo bookshelf run test verify lint
+.PHONY: help init check demo bookshelf run test verify lint
 
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
   $$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
@@ -9,17 +9,25 @@ unexport PYTHONDONTWRITEBYTECODE  # some machines set it; dozens of processes of
 PIP := $(BIN)/pip --quiet --disable-pip-version-check install --require-hashes
 
 help:
-	@echo "make demo    the portal with stand-in providers, on http://localhost:8000"
+	@echo "make demo       the portal with stand-in providers, on http://localhost:8000"
 	@echo "make bookshelf  an application with the portal in it, with stand-in providers, on the same address"
-	@echo "make run     the portal with your own providers, from portal.toml or the environment"
-	@echo "make test    lint, types and tests, in a minute and a half at most"
-	@echo "make verify  everything at full size: races, soak, browser"
+	@echo "make init       write portal.toml, and print what to enter at the providers"
+	@echo "make check      try everything that portal.toml says"
+	@echo "make run        the portal with your own providers, from portal.toml or the environment"
+	@echo "make test       lint, types and tests, in a minute and a half at most"
+	@echo "make verify     everything at full size: races, soak, browser"
 
 demo: .venv/runtime
 	@$(BIN)/python manage.py demo
 
 bookshelf: .venv/runtime
 	@$(BIN)/python manage.py bookshelf
+
+init: .venv/runtime
+	@$(BIN)/python manage.py init
+
+check: .venv/runtime
+	@$(BIN)/python manage.py check
 
 run: .venv/runtime
 	@$(BIN)/python manage.py run
