@@ -23,17 +23,20 @@ STRICT = bool(os.environ.get("PORTAL_TEST_STRICT"))
 FULL = bool(os.environ.get("PORTAL_TEST_FULL"))
 
 
-# `make test` has a minute and a half. Of one test in many cases it takes four from all over the list; files that start
+# `make test` has a minute and a half. Of one test in many cases it takes three from all over the list; files that start
 # many processes, or wait for clocks most of the time, are for `make verify`, which walks everything.
-MANY = 4
+MANY = 3
 IN_MANY_CASES = ("flows", "sandbox", "storage", "portal", "embedding", "setup", "admin")
 FOR_VERIFY = {
     "tests/flows/test_forward_auth_proxies.py",
     "tests/flows/test_provider_trouble.py",
     "tests/flows/test_somebody_elses_provider.py",
     "tests/flows/test_tabs.py",
+    "tests/portal/test_backchannel.py",
+    "tests/portal/test_log_lines.py",
     "tests/portal/test_sweep.py",
     "tests/races/test_crowds.py",
+    "tests/races/test_refresh.py",
     "tests/sandbox/test_sandbox_serving.py",
     "tests/sandbox/test_sandbox_troubles.py",
     "tests/storage/test_contract_races.py",
@@ -135,7 +138,7 @@ def people(app: Flask) -> Callable[[], Person]:
 
 
 @pytest.fixture(scope="session")
-def emulator_host() -> Iterator[str]:
+def shared_emulator_host() -> Iterator[str]:
     """`host:port` of a Datastore emulator: the one the environment names, else one of our own for all tests."""
     if named := os.environ.get("DATASTORE_EMULATOR_HOST"):
         yield named
@@ -147,11 +150,17 @@ def emulator_host() -> Iterator[str]:
         pytest.skip(str(missing))
 
 
+@pytest.fixture
+def emulator_host(shared_emulator_host: str) -> str:
+    """The emulator of this test."""
+    return shared_emulator_host
+
+
 @pytest.fixture(scope="module")
-def crowded_emulator_host(emulator_host: str) -> Iterator[str]:
+def crowded_emulator_host(shared_emulator_host: str) -> Iterator[str]:
     """At full size another emulator for this file alone: with thousands of rows in it, it is slow for all after us."""
     if not FULL or find_jar() is None:
-        yield emulator_host
+        yield shared_emulator_host
         return
     with running_emulator() as emulator:
         yield emulator.host

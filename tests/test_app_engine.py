@@ -215,14 +215,14 @@ def free_port() -> int:
 
 
 @pytest.fixture(scope="module")
-def instance(emulator_host: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
+def instance(shared_emulator_host: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Instance]:
     folder = tmp_path_factory.mktemp("app-engine")
     upload(folder / "app")
     started = Instance(free_port(), folder / "app", folder / "log")
     settings = PRODUCTION | ON_APP_ENGINE | {
         "PORT": str(started.port),
         "HOME": str(folder / "nobody"),
-        "DATASTORE_EMULATOR_HOST": emulator_host,
+        "DATASTORE_EMULATOR_HOST": shared_emulator_host,
         "PORTAL_STORE": "datastore://demo?namespace=app-engine",
         "GITHUB_OAUTH_CLIENT_ID": "id-1",
         "GITHUB_OAUTH_CLIENT_SECRET": "s-1",

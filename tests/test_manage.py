@@ -72,6 +72,7 @@ def test_the_demo_starts_says_where_it_is_and_stops_on_ctrl_c(tmp_path: Path) ->
             assert probe.connect_ex(("127.0.0.1", gone)) != 0, "something was left running"
 
 
+@pytest.mark.full
 @pytest.mark.parametrize("command", ["demo", "run"])
 def test_a_port_in_use_is_a_sentence(command: str) -> None:
     with socket.socket() as taken:

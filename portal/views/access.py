@@ -40,7 +40,7 @@ def list_accesses(identities: list[LinkedIdentity]) -> dict[str, Access]:
         found[each.oauth.id] = Access(
             standing=parts().tokens.standing(each.oauth, each.token),
             provider=provider.name if provider else None,
-            title=provider.title if provider else each.oauth.entry,
+            title=provider.title if provider else parts().ways.title(each.oauth.entry),
             scopes=each.token.scopes,
         )
     return found
@@ -59,8 +59,7 @@ def partings_told(partings: list[Parting]) -> dict[str, list[str]]:
     """What came of withdrawing access, for a notice: the titles of the providers by outcome."""
     told: dict[str, list[str]] = {}
     for parting in partings:
-        provider = parts().providers.get(parting.entry)
-        told.setdefault(parting.outcome, []).append(provider.title if provider else parting.entry)
+        told.setdefault(parting.outcome, []).append(parts().ways.title(parting.entry))
     return told
 
 

@@ -58,9 +58,7 @@ def deletion() -> ResponseReturnValue:
     """What became of a deletion, for whoever holds its code. It needs no sign-in: there may be nobody left to."""
     here = parts()
     receipt = here.removals.get_receipt(request.args.get("code", "")[:100])
-    title = ""
-    if receipt is not None:
-        title = here.providers[receipt.entry].title if receipt.entry in here.providers else receipt.entry
+    title = here.ways.title(receipt.entry) if receipt is not None else ""
     return make_response(show("deletion", receipt=receipt, provider=title), 200 if receipt else 404)
 
 

@@ -18,7 +18,10 @@ from tests.browser.apps import employer
 from tests.browser.visitor import Visitor
 
 
-@pytest.mark.parametrize("provider", ["Google", "GitHub", "Facebook"])
+@pytest.mark.parametrize(
+    "provider",
+    ["Google", pytest.param("GitHub", marks=pytest.mark.full), pytest.param("Facebook", marks=pytest.mark.full)],
+)
 def test_signing_up_signing_out_and_coming_back(visitor: Visitor, provider: str) -> None:
     page, name = visitor.page, provider.lower()
     visitor.opens("/account")

@@ -403,5 +403,5 @@ def test_a_receipt_of_a_provider_that_is_off_still_says_what_was_done(make_app: 
     app.extensions["portal"].removals.delete_data("nobody", entry="facebook", code="code", issued=datetime.now(UTC))
     person = Person(app)
     assert person.opens("/deletion?code=code").status_code == 200
-    assert "facebook" in text_of(person)
+    assert "Facebook" in text_of(person)
     assert person.sends(DELETE, data={"signed_request": says()}).status_code in {403, 404}

@@ -208,8 +208,8 @@ def test_a_provider_that_is_off_meanwhile_is_asked_when_it_is_back(
     has(person, "google", "github")
     without = Person(make_app(PORTAL_PROVIDERS__GITHUB__ENABLED="false"))
     without.copies(person)
-    without.unlinks("github")
-    assert "Access at github could not be removed yet" in notice(without)
+    without.unlinks("GitHub")
+    assert "Access at GitHub could not be removed yet" in notice(without)
     assert tick().done == 1
     assert store.scan(Revocation) == []
 

@@ -149,7 +149,7 @@ def test_what_was_written_beside_a_deletion_goes_with_the_mark(
     desk: Desk, store: Store, clock: Clock, long_lived: str
 ) -> None:
     """A request that was under way: its note of a refusal, or of a sign-out, comes after the user has gone."""
-    desk.membership.delete(desk.user(long_lived))
+    desk.membership.delete(desk.user(long_lived), seconds=60)
     assert lasting(store) == []
     store.commit(Insert(desk.accounts._records.event(long_lived, "signed-out", None)))
     clock.time += timedelta(minutes=59)

@@ -145,4 +145,5 @@ def test_the_same_people_catch_a_worker_that_hangs_in_what_it_inherited(tmp_path
             while not watch.outcomes:
                 time.sleep(0.1)
         outcomes[how] = set(watch.outcomes)
-    assert outcomes == {"its own": {"right"}, "inherited": {"ReadTimeout"}}
+    assert outcomes["its own"] == {"right"}
+    assert "right" not in outcomes["inherited"], "it answers too late, or not at all"

@@ -49,7 +49,7 @@ def test_a_call_that_fails_spends_its_time_too() -> None:
     with request_budget(1.0):
         with pytest.raises(StoreError):
             fail()
-        assert seconds_given() == pytest.approx(0.7, abs=0.1)
+        assert 0 < seconds_given() <= 0.7
 
 
 def test_the_budget_before_is_there_again_after_another() -> None:
