@@ -28,10 +28,17 @@ FULL = bool(os.environ.get("PORTAL_TEST_FULL"))
 MANY = 3
 IN_MANY_CASES = ("flows", "sandbox", "storage", "portal", "embedding", "setup", "admin")
 FOR_VERIFY = {
+    "tests/admin/test_people_commands.py",
+    "tests/config/test_config_secret_manager.py",
+    "tests/flows/test_avatars.py",
+    "tests/flows/test_crawl.py",
     "tests/flows/test_forward_auth_proxies.py",
+    "tests/flows/test_odd_people.py",
+    "tests/flows/test_provider_states.py",
     "tests/flows/test_provider_trouble.py",
     "tests/flows/test_somebody_elses_provider.py",
     "tests/flows/test_tabs.py",
+    "tests/flows/test_web_edge.py",
     "tests/portal/test_backchannel.py",
     "tests/portal/test_log_lines.py",
     "tests/portal/test_sweep.py",
@@ -40,6 +47,7 @@ FOR_VERIFY = {
     "tests/sandbox/test_sandbox_serving.py",
     "tests/sandbox/test_sandbox_troubles.py",
     "tests/storage/test_contract_races.py",
+    "tests/storage/test_datastore.py",
     "tests/storage/test_datastore_processes.py",
     "tests/test_app_engine.py",
     "tests/test_manage_https.py",
