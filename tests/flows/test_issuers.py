@@ -139,7 +139,7 @@ def test_one_entry_s_flow_does_not_end_at_the_other_s_callback(twice: Flask) -> 
     """T08: the issuer is the same, the client need not be."""
     person = Person(twice)
     callback = person.consents(person.starts("work"))
-    person.returns(callback.replace("/work/", "/private/"))
+    person.returns(callback.replace("login/work", "login/private"))
     assert_stops(person, Outcome.WRONG_ISSUER, "private")
     assert person.returns(callback).status_code == 303
 
